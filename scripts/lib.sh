@@ -1,0 +1,62 @@
+# Shared by the scripts beside it: sourced, not run.
+
+ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+cd "$ROOT"
+
+STARTED=$SECONDS
+PHASE=''
+PHASE_STARTED=$SECONDS
+PHASES=()
+
+# phase NAME: ends the phase before and starts a new one; its time is printed at the end.
+phase() {
+	phase_end
+	PHASE="$1"
+	PHASE_STARTED=$SECONDS
+	printf '\n\033[1m== %s\033[0m\n' "$PHASE"
+}
+phase_end() {
+	[ -z "$PHASE" ] || PHASES+=("$(printf '%5d s  %s' "$((SECONDS - PHASE_STARTED))" "$PHASE")")
+	PHASE=''
+}
+print_phases() {
+	phase_end
+	printf '\nTime of each phase:\n'
+	printf '  %s\n' "${PHASES[@]}"
+	printf '  %5d s  in all\n' "$((SECONDS - STARTED))"
+}
+
+# Installs what is missing and takes over the build environment.
+prepare() {
+	scripts/setup.sh
+	local env
+	env="$(scripts/setup.sh --env)"
+	eval "$env"
+	TARGET="${CARGO_TARGET_DIR:-$ROOT/target}/debug"
+}
+
+# free_ports N: N free TCP ports of the loopback interface, one a line.
+free_ports() {
+	python3 - "$1" <<'PY'
+import socket, sys
+sockets = [socket.socket() for _ in range(int(sys.argv[1]))]
+for s in sockets: s.bind(("127.0.0.1", 0))
+print("\n".join(str(s.getsockname()[1]) for s in sockets))
+PY
+}
+
+# rpc PORT METHOD [PARAMS]: one JSON-RPC call, prints the result.
+rpc() {
+	curl -sSf -m 10 -H 'Content-Type: application/json' \
+		-d "{\"id\":1,\"jsonrpc\":\"2.0\",\"method\":\"$2\",\"params\":${3:-[]}}" "http://127.0.0.1:$1" | jq -ec '.result'
+}
+
+# wait_for SECONDS WHAT COMMAND...: repeats the command until it succeeds.
+wait_for() {
+	local limit=$((SECONDS + $1)) what="$2"
+	shift 2
+	until "$@" >/dev/null 2>&1; do
+		[ "$SECONDS" -lt "$limit" ] || { printf 'error: %s did not happen in time\n' "$what" >&2; return 1; }
+		sleep 0.3
+	done
+}

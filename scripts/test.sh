@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Everything that CI runs. Installs what it needs first.
+#
+#   scripts/test.sh          all
+#   scripts/test.sh fast     without the whole-system and polkadot.js tests and without clippy
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+MODE="${1:-all}"
+case "$MODE" in all | fast) ;; *) echo "usage: scripts/test.sh [fast]" >&2; exit 2 ;; esac
+trap 'status=$?; print_phases; [ $status -eq 0 ] && echo "ALL TESTS PASSED" || echo "FAILED in phase: ${FAILED_PHASE:-?}" >&2' EXIT
+trap 'FAILED_PHASE=$PHASE' ERR
+
+phase 'setup'
+prepare
+
+phase 'tree: format, lock file, licences'
+cargo fmt --all --check
+scripts/check-tree.sh
+
+# One shape of cargo invocation (`--workspace --all-targets`) everywhere, so that features do not flip and nothing is built twice.
+phase 'build: node, runtime WASM, worker, CLI, tests'
+cargo build --locked --workspace --all-targets
+
+phase 'unit, property and whole-runtime tests'
+cargo test --locked --workspace --all-targets
+[ "$MODE" = all ] || exit 0
+
+phase 'job programs: rebuilt from source and compared'
+workers/examples/check.sh
+
+phase 'whole system: node, three workers, CLI, faults'
+"$TARGET/io-system-tests"
+
+phase 'polkadot.js: as a dApp would use it'
+(cd scripts/e2e && npm ci --no-audit --no-fund --silent && IO_NODE_BIN="$TARGET/io-node" npm test --silent)
+
+phase 'clippy, warnings denied'
+SKIP_WASM_BUILD=1 cargo clippy --locked --workspace --all-targets -- -D warnings
