@@ -26,9 +26,9 @@ print_phases() {
 	printf '  %5d s  in all\n' "$((SECONDS - STARTED))"
 }
 
-# Installs what is missing and takes over the build environment.
+# prepare [tests]: installs what is missing and takes over the build environment.
 prepare() {
-	scripts/setup.sh
+	scripts/setup.sh "$@"
 	local env
 	env="$(scripts/setup.sh --env)"
 	eval "$env"

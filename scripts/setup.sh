@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # Installs what building and running IO Network needs on Debian or Ubuntu, and nothing twice.
 #
-#   scripts/setup.sh            install what is missing, say what was done
+#   scripts/setup.sh            install what is missing for building and the demo, say what was done
+#   scripts/setup.sh tests      the same, and Node.js for the polkadot.js tests
 #   eval "$(scripts/setup.sh --env)"   the environment that a build needs (also used by the other scripts)
 #
 # Works as root and with sudo. What it needs: apt, and either rustup or a network to get it.
+# IO_WASM_FROM=distribution takes the second way to the WASM target even where rustup could download it.
 set -euo pipefail
 
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
@@ -64,12 +66,20 @@ install_rust() {
 	fi
 }
 
-rustup_has_wasm() { [ -n "$(find "$(rustup run "$RUST_VERSION" rustc --print sysroot)/lib/rustlib/$WASM_TARGET/lib" -name 'libcore-*.rlib' 2>/dev/null)" ]; }
+rustup_has_wasm() { [ "${IO_WASM_FROM:-}" != distribution ] && [ -n "$(find "$(rustup run "$RUST_VERSION" rustc --print sysroot)/lib/rustlib/$WASM_TARGET/lib" -name 'libcore-*.rlib' 2>/dev/null)" ]; }
+
+install_node() {
+	if command -v node >/dev/null && command -v npm >/dev/null; then
+		[ "$(node -p 'process.versions.node.split(".")[0] >= 18')" = true ] && return 0
+		die "Node.js 18 or newer is needed for the polkadot.js tests, this is $(node --version)"
+	fi
+	install_packages nodejs npm
+}
 
 # The toolchain that builds the runtime's WASM: `rustup target add` where it works, else core and alloc from the distribution's sources.
 install_wasm() {
 	rustup_has_wasm && return 0
-	if timeout 120 rustup target add --toolchain "$RUST_VERSION" "$WASM_TARGET" >/dev/null 2>&1; then
+	if [ "${IO_WASM_FROM:-}" != distribution ] && timeout 120 rustup target add --toolchain "$RUST_VERSION" "$WASM_TARGET" >/dev/null 2>&1; then
 		say "added the $WASM_TARGET target to Rust $RUST_VERSION"
 		return 0
 	fi
@@ -113,12 +123,13 @@ print_env() {
 
 case "${1:-}" in
 	--env) print_env ;;
-	'')
+	'' | tests)
 		adjust_package_names
 		install_packages "${PACKAGES[@]}"
 		install_rust
 		install_wasm
+		[ "${1:-}" != tests ] || install_node
 		say "ready: Rust $RUST_VERSION, $WASM_TARGET by $(rustup_has_wasm && echo rustup || echo 'the distribution'"'"'s sources')"
 		;;
-	*) die "unknown argument '$1' (none, or --env)" ;;
+	*) die "unknown argument '$1' (none, tests, or --env)" ;;
 esac

@@ -11,7 +11,7 @@ trap 'status=$?; print_phases; [ $status -eq 0 ] && echo "ALL TESTS PASSED" || e
 trap 'FAILED_PHASE=$PHASE' ERR
 
 phase 'setup'
-prepare
+prepare tests
 
 phase 'tree: format, lock file, licences'
 cargo fmt --all --check
