@@ -1,0 +1,288 @@
+//! Offences, deferral, cancellation, payment.
+
+use frame_support::{
+	assert_noop, assert_ok,
+	traits::Get,
+	weights::{Weight, WeightMeter},
+};
+use io_primitives::{Bonding, OffenceReason, Slashing};
+use sp_runtime::DispatchError;
+
+use crate::{mock::*, Error, Event, Offences, Queue, Slashes, UnbondingChunk, WeightInfo};
+
+#[test]
+fn should_pay_half_to_the_harmed_and_burn_the_rest_when_due() {
+	ExtBuilder::default().with_operator(ALICE, 300).build_and_execute(|| {
+		let issuance = Balances::total_issuance();
+		// Alice's device missed its duty, which cost Bob 1,000.
+		assert_eq!(report_harm(1, ALICE, 101, (BOB, 1_000)), 101);
+		// Her stake is smaller at once; the money has not moved yet.
+		assert_eq!(IoStaking::free(&ALICE), 199);
+		assert_eq!(held(ALICE), 300);
+
+		run_to_block(1 + DEFER);
+		assert_eq!(held(ALICE), 199);
+		assert_eq!(Balances::free_balance(BOB), FUNDS + 50);
+		assert_eq!(Balances::total_issuance(), issuance - 51);
+	});
+}
+
+#[test]
+fn should_tell_when_a_slash_is_reported_and_applied() {
+	ExtBuilder::default().with_operator(ALICE, 300).build_and_execute(|| {
+		report_harm(1, ALICE, 100, (BOB, 20));
+		run_to_block(1 + DEFER);
+		assert_eq!(
+			events(),
+			[
+				Event::SlashReported {
+					id: 0,
+					operator: ALICE,
+					amount: 100,
+					reason: OffenceReason::Late,
+					due: 1 + DEFER
+				},
+				Event::SlashApplied { id: 0, operator: ALICE, paid: 20, burnt: 80 },
+			]
+		);
+	});
+}
+
+#[test]
+fn should_wait_when_the_slash_is_not_due() {
+	ExtBuilder::default().with_operator(ALICE, 300).build_and_execute(|| {
+		report(1, ALICE, 100);
+		run_to_block(DEFER);
+		assert_eq!(held(ALICE), 300);
+	});
+}
+
+#[test]
+fn should_burn_all_when_nobody_is_harmed() {
+	ExtBuilder::default().with_operator(ALICE, 300).build_and_execute(|| {
+		let issuance = Balances::total_issuance();
+		report(1, ALICE, 100);
+		run_to_block(1 + DEFER);
+		assert_eq!(Balances::total_issuance(), issuance - 100);
+	});
+}
+
+#[test]
+fn should_burn_all_when_the_harmed_account_cannot_take_it() {
+	ExtBuilder::default().with_operator(ALICE, 300).build_and_execute(|| {
+		let issuance = Balances::total_issuance();
+		report_harm(1, ALICE, 100, (NOBODY, ED - 1));
+		run_to_block(1 + DEFER);
+		assert_eq!(Balances::total_issuance(), issuance - 100);
+		assert_eq!(Balances::free_balance(NOBODY), 0);
+	});
+}
+
+#[test]
+fn should_create_the_harmed_account_when_the_damage_covers_the_deposit() {
+	ExtBuilder::default().with_operator(ALICE, 300).build_and_execute(|| {
+		report_harm(1, ALICE, 100, (NOBODY, ED));
+		run_to_block(1 + DEFER);
+		assert_eq!(Balances::free_balance(NOBODY), ED);
+	});
+}
+
+#[test]
+fn should_burn_all_when_the_operator_claims_the_damage() {
+	ExtBuilder::default().with_operator(ALICE, 300).build_and_execute(|| {
+		let issuance = Balances::total_issuance();
+		report_harm(1, ALICE, 100, (ALICE, 100));
+		run_to_block(1 + DEFER);
+		assert_eq!(Balances::total_issuance(), issuance - 100);
+		assert_eq!(Balances::free_balance(ALICE), FUNDS - 300);
+	});
+}
+
+#[test]
+fn should_take_all_there_is_when_the_offence_costs_more() {
+	ExtBuilder::default().with_operator(ALICE, 300).build_and_execute(|| {
+		assert_eq!(report(1, ALICE, 1_000), 300);
+		assert_eq!(IoStaking::free(&ALICE), 0);
+		assert_eq!(report(2, ALICE, 1), 0);
+		assert!(!Offences::<Test>::contains_key(sp_core::H256::from_low_u64_be(2)));
+	});
+}
+
+#[test]
+fn should_take_the_youngest_chunk_first_when_active_stake_is_used_up() {
+	ExtBuilder::default().with_operator(ALICE, 300).build_and_execute(|| {
+		assert_ok!(IoStaking::unbond(RuntimeOrigin::signed(ALICE), 100));
+		run_to_block(2);
+		assert_ok!(IoStaking::unbond(RuntimeOrigin::signed(ALICE), 50));
+		assert_eq!(report(1, ALICE, 190), 190);
+		let view = IoStaking::operator(ALICE).unwrap();
+		assert_eq!(view.active, 0);
+		assert_eq!(
+			view.unbonding,
+			[
+				UnbondingChunk { value: 100, due: 1 + UNBONDING },
+				UnbondingChunk { value: 10, due: 2 + UNBONDING }
+			]
+		);
+		assert_eq!(report(2, ALICE, 20), 20);
+		let view = IoStaking::operator(ALICE).unwrap();
+		assert_eq!(view.unbonding, [UnbondingChunk { value: 90, due: 1 + UNBONDING }]);
+	});
+}
+
+#[test]
+fn should_refuse_an_offence_when_it_was_reported_before() {
+	ExtBuilder::default().with_operator(ALICE, 300).build_and_execute(|| {
+		report(1, ALICE, 100);
+		assert_noop!(IoStaking::report(offence(1, ALICE, 100)), Error::<Test>::DuplicateOffence);
+	});
+}
+
+#[test]
+fn should_refuse_an_offence_when_not_operator() {
+	ExtBuilder::default().build_and_execute(|| {
+		assert_noop!(IoStaking::report(offence(1, ALICE, 100)), Error::<Test>::NotOperator);
+	});
+}
+
+#[test]
+fn should_give_the_stake_back_when_cancelled() {
+	ExtBuilder::default().with_operator(ALICE, 300).build_and_execute(|| {
+		let issuance = Balances::total_issuance();
+		report_harm(1, ALICE, 100, (BOB, 50));
+		events();
+		assert_ok!(IoStaking::cancel_slash(RuntimeOrigin::root(), 0));
+		assert_eq!(events(), [Event::SlashCancelled { id: 0, operator: ALICE, amount: 100 }]);
+		assert_eq!(IoStaking::free(&ALICE), 300);
+		run_to_block(1 + DEFER);
+		assert_eq!(Balances::total_issuance(), issuance);
+		assert_eq!(Queue::<Test>::get().first, 1);
+	});
+}
+
+#[test]
+fn should_refuse_to_cancel_when_not_admin() {
+	ExtBuilder::default().with_operator(ALICE, 300).build_and_execute(|| {
+		report(1, ALICE, 100);
+		assert_noop!(
+			IoStaking::cancel_slash(RuntimeOrigin::signed(ALICE), 0),
+			DispatchError::BadOrigin
+		);
+	});
+}
+
+#[test]
+fn should_refuse_to_cancel_when_unknown() {
+	ExtBuilder::default().build_and_execute(|| {
+		assert_noop!(
+			IoStaking::cancel_slash(RuntimeOrigin::root(), 0),
+			Error::<Test>::UnknownSlash
+		);
+	});
+}
+
+#[test]
+fn should_apply_for_anybody_when_due() {
+	ExtBuilder::default().with_operator(ALICE, 300).build_and_execute(|| {
+		report(1, ALICE, 100);
+		System::set_block_number(1 + DEFER);
+		let info = IoStaking::apply_slash(RuntimeOrigin::signed(CHARLIE), 0).unwrap();
+		assert_eq!(info.pays_fee, frame_support::dispatch::Pays::No);
+		assert_eq!(held(ALICE), 200);
+		assert_noop!(
+			IoStaking::apply_slash(RuntimeOrigin::signed(CHARLIE), 0),
+			Error::<Test>::UnknownSlash
+		);
+	});
+}
+
+#[test]
+fn should_refuse_to_apply_when_not_due() {
+	ExtBuilder::default().with_operator(ALICE, 300).build_and_execute(|| {
+		report(1, ALICE, 100);
+		System::set_block_number(DEFER);
+		assert_noop!(
+			IoStaking::apply_slash(RuntimeOrigin::signed(CHARLIE), 0),
+			Error::<Test>::NotDue
+		);
+	});
+}
+
+#[test]
+fn should_accept_the_same_id_when_its_slash_is_over() {
+	ExtBuilder::default().with_operator(ALICE, 300).build_and_execute(|| {
+		report(1, ALICE, 100);
+		run_to_block(1 + DEFER);
+		assert_eq!(report(1, ALICE, 100), 100);
+	});
+}
+
+#[test]
+fn should_leave_the_rest_to_the_next_block_when_there_are_too_many() {
+	ExtBuilder::default().with_operator(ALICE, 300).build_and_execute(|| {
+		let most = MaxSlashesPerBlock::get();
+		for id in 0..u64::from(most) + 1 {
+			report(id, ALICE, 10);
+		}
+		run_to_block(1 + DEFER);
+		assert_eq!(Slashes::<Test>::iter().count(), 1);
+		run_to_block(2 + DEFER);
+		assert_eq!(Slashes::<Test>::iter().count(), 0);
+		assert_eq!(held(ALICE), 300 - 10 * u128::from(most + 1));
+	});
+}
+
+#[test]
+fn should_leave_the_rest_to_the_next_block_when_weight_is_short() {
+	ExtBuilder::default().with_operator(ALICE, 300).build_and_execute(|| {
+		report(1, ALICE, 10);
+		report(2, ALICE, 10);
+		System::set_block_number(DEFER);
+		let one = <() as WeightInfo>::poll_base() + <() as WeightInfo>::poll_apply();
+		let mut meter = WeightMeter::with_limit(one);
+		run_block(&mut meter);
+		assert_eq!(meter.consumed(), one);
+		assert_eq!(Slashes::<Test>::iter().count(), 1);
+		run_block(&mut WeightMeter::new());
+		assert_eq!(Slashes::<Test>::iter().count(), 0);
+	});
+}
+
+#[test]
+fn should_do_nothing_when_no_weight_is_left() {
+	ExtBuilder::default().with_operator(ALICE, 300).build_and_execute(|| {
+		report(1, ALICE, 10);
+		System::set_block_number(DEFER);
+		let mut meter = WeightMeter::with_limit(Weight::zero());
+		run_block(&mut meter);
+		assert_eq!(meter.consumed(), Weight::zero());
+		assert_eq!(Slashes::<Test>::iter().count(), 1);
+	});
+}
+
+#[test]
+fn should_keep_the_order_when_the_deferral_gets_shorter() {
+	ExtBuilder::default().with_operator(ALICE, 300).build_and_execute(|| {
+		report(1, ALICE, 10);
+		SlashDefer::set(0);
+		report(2, ALICE, 10);
+		assert_eq!(Slashes::<Test>::get(1).unwrap().due, 1 + DEFER);
+		run_to_block(1 + DEFER);
+		assert_eq!(Slashes::<Test>::iter().count(), 0);
+	});
+}
+
+#[test]
+fn should_apply_the_slash_when_the_operator_left_meanwhile() {
+	ExtBuilder::default().with_operator(ALICE, 300).build_and_execute(|| {
+		SlashDefer::set(UNBONDING + 5);
+		assert_ok!(IoStaking::unbond(RuntimeOrigin::signed(ALICE), 300));
+		report(1, ALICE, 100);
+		run_to_block(1 + UNBONDING);
+		assert_ok!(IoStaking::withdraw(RuntimeOrigin::signed(ALICE)));
+		assert_eq!(held(ALICE), 100);
+		run_to_block(1 + <SlashDefer as Get<u32>>::get());
+		assert_eq!(held(ALICE), 0);
+		assert_eq!(Balances::free_balance(ALICE), FUNDS - 100);
+	});
+}
