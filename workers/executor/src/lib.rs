@@ -1,1 +1,14 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod archive;
+mod error;
+mod executor;
+pub mod exit_code;
+mod input;
+pub mod tariff;
+mod vfs;
+mod wasi;
+
+pub use error::Error;
+pub use executor::{Config, Control, Execution, Executor, Limits, Task};

@@ -1,0 +1,361 @@
+//! Random values of every type that crosses a border, within their bounds.
+
+use io_primitives::{
+	gateway::{SyncRequest, SyncResponse, WorkerSync, MAX_CALLS, MAX_KEYS},
+	job::{Args, Kernel, Payee, Seat, MAX_TOTAL_REPLICAS},
+	AccountId, Accelerator, Assignment, ClassInfo, Engine, Engines, FailReason, JobSpec, JobState,
+	JobView, Locator, Locators, MissReason, Offence, OffenceReason, Outcome, Price, Profile,
+	Program, Reason, Replica, ReplicaState, SignedWorkerCall, WorkerCall, WorkerKey, WorkerView,
+};
+use proptest::{
+	collection::vec,
+	option,
+	prelude::*,
+	sample::select,
+};
+use sp_core::{sr25519, ConstU32, Get, H256};
+use sp_runtime::BoundedVec;
+
+fn bounded<T: std::fmt::Debug + Clone, const MOST: u32>(
+	item: impl Strategy<Value = T>,
+) -> impl Strategy<Value = BoundedVec<T, ConstU32<MOST>>> {
+	let most = <ConstU32<MOST> as Get<u32>>::get() as usize;
+	vec(item, 0..=most).prop_map(|items| BoundedVec::truncate_from(items))
+}
+
+pub(crate) fn hash() -> impl Strategy<Value = H256> {
+	any::<[u8; 32]>().prop_map(H256)
+}
+
+pub(crate) fn account() -> impl Strategy<Value = AccountId> {
+	any::<[u8; 32]>().prop_map(AccountId::new)
+}
+
+pub(crate) fn key() -> impl Strategy<Value = WorkerKey> {
+	any::<[u8; 32]>().prop_map(WorkerKey::from_raw)
+}
+
+pub(crate) fn locator() -> impl Strategy<Value = Locator> {
+	bounded(any::<u8>())
+}
+
+pub(crate) fn locators() -> impl Strategy<Value = Locators> {
+	bounded(locator())
+}
+
+pub(crate) fn program() -> impl Strategy<Value = Program> {
+	prop_oneof![
+		hash().prop_map(|hash| Program::Wasm { hash }),
+		any::<(u32, u32, u32)>()
+			.prop_map(|(m, k, n)| Program::Kernel { kind: Kernel::MatMulI8 { m, k, n } }),
+		hash().prop_map(|manifest_digest| Program::Oci { manifest_digest }),
+	]
+}
+
+fn args() -> impl Strategy<Value = Args> {
+	bounded(bounded(any::<u8>()))
+}
+
+pub(crate) fn spec() -> impl Strategy<Value = JobSpec> {
+	(
+		(program(), locators(), locators(), hash(), args()),
+		any::<(u64, u16, u64, u32, u64, u128, u8, u8, u32)>(),
+		any::<Option<[u8; 32]>>(),
+	)
+		.prop_map(|((program, program_at, input_at, input, args), numbers, encryption)| {
+			let (
+				input_len,
+				class,
+				max_units,
+				max_memory,
+				max_output,
+				price_per_unit,
+				replicas,
+				quorum,
+				run_blocks,
+			) = numbers;
+			JobSpec {
+				program,
+				program_at,
+				input_at,
+				input,
+				input_len,
+				args,
+				class,
+				max_units,
+				max_memory,
+				max_output,
+				price_per_unit,
+				replicas,
+				quorum,
+				run_blocks,
+				encryption,
+			}
+		})
+}
+
+pub(crate) fn profile() -> impl Strategy<Value = Profile> {
+	(any::<(u16, u128, u8, u8)>(), any::<[u8; 32]>(), bounded(locator())).prop_map(
+		|((class, ask_per_unit, capacity, engines), x25519, endpoints)| Profile {
+			class,
+			ask_per_unit,
+			capacity,
+			engines: Engines(engines),
+			x25519,
+			endpoints,
+		},
+	)
+}
+
+pub(crate) fn class_info() -> impl Strategy<Value = ClassInfo> {
+	(
+		select(vec![Engine::Wasm, Engine::Kernel, Engine::Oci]),
+		any::<(u32, u32)>(),
+		select(vec![Accelerator::None, Accelerator::Cuda]),
+	)
+		.prop_map(|(engine, (min_memory, min_vram), accelerator)| ClassInfo {
+			engine,
+			min_memory,
+			min_vram,
+			accelerator,
+		})
+}
+
+pub(crate) fn call() -> impl Strategy<Value = WorkerCall> {
+	prop_oneof![
+		any::<(u64, u8)>().prop_map(|(seq, load)| WorkerCall::Heartbeat { seq, load }),
+		any::<(u64, u8)>().prop_map(|(job, replica)| WorkerCall::Accept { job, replica }),
+		any::<(u64, u8)>().prop_map(|(job, replica)| WorkerCall::Decline { job, replica }),
+		(any::<(u64, u8)>(), hash()).prop_map(|((job, replica), commitment)| {
+			WorkerCall::Commit { job, replica, commitment }
+		}),
+		(any::<(u64, u8, u64, i32, [u8; 32])>(), hash(), locator()).prop_map(
+			|((job, replica, units, exit_code, salt), digest, output_at)| WorkerCall::Reveal {
+				job,
+				replica,
+				digest,
+				units,
+				exit_code,
+				salt,
+				output_at,
+			}
+		),
+	]
+}
+
+pub(crate) fn signed_call() -> impl Strategy<Value = SignedWorkerCall> {
+	(key(), call(), any::<u32>(), vec(any::<u8>(), 64)).prop_map(
+		|(worker, call, valid_until, signature)| SignedWorkerCall {
+			worker,
+			call,
+			valid_until,
+			signature: sr25519::Signature::try_from(&signature[..])
+				.expect("a signature has 64 bytes"),
+		},
+	)
+}
+
+pub(crate) fn job_state() -> impl Strategy<Value = JobState> {
+	select(vec![
+		JobState::Open,
+		JobState::Running,
+		JobState::Revealing,
+		JobState::Settled,
+		JobState::Expired,
+		JobState::Cancelled,
+		JobState::Failed,
+	])
+}
+
+fn miss_reason() -> impl Strategy<Value = MissReason> {
+	select(vec![MissReason::NoShow, MissReason::Late, MissReason::Unrevealed, MissReason::Disagreed])
+}
+
+pub(crate) fn replica_state() -> impl Strategy<Value = ReplicaState> {
+	prop_oneof![
+		Just(ReplicaState::Vacant),
+		Just(ReplicaState::Assigned),
+		Just(ReplicaState::Accepted),
+		hash().prop_map(|commitment| ReplicaState::Committed { commitment }),
+		(hash(), any::<u64>(), any::<i32>()).prop_map(|(digest, units, exit_code)| {
+			ReplicaState::Revealed { digest, units, exit_code }
+		}),
+		miss_reason().prop_map(|reason| ReplicaState::Missed { reason }),
+	]
+}
+
+fn seat() -> impl Strategy<Value = Seat<AccountId>> {
+	(key(), account(), any::<(u128, u128)>())
+		.prop_map(|(worker, operator, (ask, bond))| Seat { worker, operator, ask, bond })
+}
+
+pub(crate) fn replica() -> impl Strategy<Value = Replica<AccountId>> {
+	(replica_state(), any::<(u8, u32)>(), option::of(seat()))
+		.prop_map(|(state, (attempt, deadline), seat)| Replica { state, attempt, deadline, seat })
+}
+
+pub(crate) fn outcome() -> impl Strategy<Value = Outcome<AccountId>> {
+	(
+		(any::<(u64, u32, u64, i32)>(), account(), job_state(), hash()),
+		option::of(select(vec![FailReason::AttemptsExhausted, FailReason::NoQuorum])),
+		any::<(u128, u128, u128)>(),
+		bounded::<_, MAX_TOTAL_REPLICAS>(
+			(any::<(u8, u128)>(), key(), account()).prop_map(
+				|((replica, amount), worker, operator)| Payee {
+					replica,
+					worker,
+					operator,
+					amount,
+				},
+			),
+		),
+	)
+		.prop_map(|(head, fail_reason, (paid, refunded, fee), payees)| {
+			let ((id, ended_at, units, exit_code), requester, state, digest) = head;
+			Outcome {
+				id,
+				requester,
+				state,
+				fail_reason,
+				ended_at,
+				digest,
+				units,
+				exit_code,
+				paid,
+				refunded,
+				fee,
+				payees,
+			}
+		})
+}
+
+pub(crate) fn job_view() -> impl Strategy<Value = JobView<AccountId>> {
+	(
+		(any::<(u64, u32, Option<u32>, u128, u128)>(), account(), job_state()),
+		option::of(spec()),
+		vec(replica(), 0..MAX_TOTAL_REPLICAS as usize),
+		option::of(outcome()),
+	)
+		.prop_map(|(head, spec, replicas, outcome)| {
+			let ((id, submitted_at, next_timer, escrow, deposit), requester, state) = head;
+			JobView {
+				id,
+				requester,
+				state,
+				submitted_at,
+				next_timer,
+				escrow,
+				deposit,
+				spec,
+				replicas,
+				outcome,
+			}
+		})
+}
+
+pub(crate) fn price() -> impl Strategy<Value = Price> {
+	any::<(u128, u128, u128, u128)>().prop_map(|(work, fee, deposit, bond_per_replica)| Price {
+		work,
+		fee,
+		deposit,
+		bond_per_replica,
+	})
+}
+
+pub(crate) fn assignment() -> impl Strategy<Value = Assignment<AccountId>> {
+	(
+		any::<(u64, u8, u8, u32, u128, u128)>(),
+		account(),
+		job_state(),
+		replica_state(),
+		spec(),
+	)
+		.prop_map(|(numbers, requester, job_state, state, spec)| {
+			let (job, replica, attempt, deadline, ask, bond) = numbers;
+			Assignment {
+				job,
+				replica,
+				attempt,
+				requester,
+				job_state,
+				state,
+				deadline,
+				ask,
+				bond,
+				spec,
+			}
+		})
+}
+
+pub(crate) fn worker_view() -> impl Strategy<Value = WorkerView<AccountId>> {
+	(
+		(key(), account(), profile()),
+		any::<(bool, u64, Option<u32>, u32, u32, u128)>(),
+		vec(any::<(u64, u8)>(), 0..8),
+	)
+		.prop_map(|((worker, operator, profile), numbers, live)| {
+			let (online, heartbeat_seq, last_heartbeat, heartbeat_ttl, reputation, free_bond) =
+				numbers;
+			WorkerView {
+				worker,
+				operator,
+				profile,
+				online,
+				heartbeat_seq,
+				last_heartbeat,
+				heartbeat_ttl,
+				live,
+				reputation,
+				free_bond,
+			}
+		})
+}
+
+pub(crate) fn request() -> impl Strategy<Value = SyncRequest<AccountId>> {
+	let worker = (key(), option::of(worker_view()), vec(assignment(), 0..3))
+		.prop_map(|(worker, view, assignments)| WorkerSync { worker, view, assignments });
+	(hash(), any::<u32>(), vec(worker, 0..4))
+		.prop_map(|(genesis, best, workers)| SyncRequest { genesis, best, workers })
+}
+
+pub(crate) fn response() -> impl Strategy<Value = SyncResponse> {
+	(bounded::<_, MAX_KEYS>(key()), bounded::<_, MAX_CALLS>(signed_call()))
+		.prop_map(|(keys, calls)| SyncResponse { keys, calls })
+}
+
+pub(crate) fn reason() -> impl Strategy<Value = Reason> {
+	select(vec![
+		Reason::UnknownJob,
+		Reason::UnknownWorker,
+		Reason::NoVacancy,
+		Reason::OtherClass,
+		Reason::NoEngine,
+		Reason::Offline,
+		Reason::NoCapacity,
+		Reason::AskTooHigh,
+		Reason::InsufficientBond,
+		Reason::OwnJob,
+		Reason::OperatorInJob,
+		Reason::NoRandomness,
+	])
+}
+
+pub(crate) fn offence() -> impl Strategy<Value = Offence<AccountId>> {
+	(
+		(hash(), account(), any::<u128>()),
+		select(vec![
+			OffenceReason::NoShow,
+			OffenceReason::Late,
+			OffenceReason::Unrevealed,
+			OffenceReason::Disagreed,
+		]),
+		option::of((account(), any::<u128>())),
+	)
+		.prop_map(|((id, operator, amount), reason, harmed)| Offence {
+			id,
+			operator,
+			amount,
+			reason,
+			harmed,
+		})
+}

@@ -1,0 +1,18 @@
+//! How each pallet is set up, one file per concern.
+
+mod administration;
+mod collators;
+mod emergency;
+mod market;
+mod money;
+pub mod parameters;
+mod system;
+mod tools;
+pub mod xcm;
+
+pub use administration::TreasuryAccount;
+pub use collators::{ConsensusHook, StakingPot};
+pub use emergency::{SafeModeWhitelist, TxPauseWhitelist};
+pub use money::{DealWithFees, TransactionByteFee, WeightToFee};
+pub use system::{RuntimeBlockLength, RuntimeBlockWeights};
+pub use tools::ProxyType;

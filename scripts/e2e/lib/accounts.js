@@ -1,0 +1,55 @@
+// Keys and money.
+
+import { Keyring } from '@polkadot/keyring';
+import { cryptoWaitReady } from '@polkadot/util-crypto';
+
+import { send } from './tx.js';
+
+await cryptoWaitReady();
+
+/** One IO Coin in its smallest unit. */
+export const IO = 10n ** 12n;
+
+const keyring = new Keyring({ type: 'sr25519', ss58Format: 42 });
+
+/** The key of a development account or of any other derivation, for instance `//Alice`. */
+export const key = (uri) => keyring.addFromUri(uri);
+
+/** Collator and superuser of development chains. */
+export const alice = key('//Alice');
+
+/** Gives each account that much out of Alice's purse, all in one transaction. */
+export function fund(chain, pairs, amount) {
+	const { api } = chain;
+	return send(
+		chain,
+		api.tx.utility.batchAll(pairs.map((pair) => api.tx.balances.transferKeepAlive(pair.address, amount))),
+		alice,
+	);
+}
+
+/**
+ * Money of an account at a block (the best one without `hash`): `free`, `held`, `total`, and `holds` by reason, such as
+ * `{ 'ioJobs.jobEscrow': 5n }`.
+ */
+export async function money(chain, account, hash) {
+	const api = hash ? await chain.api.at(hash) : chain.api;
+	const address = account.address ?? account;
+	const [{ data }, holds] = await Promise.all([api.query.system.account(address), api.query.balances.holds(address)]);
+	const free = data.free.toBigInt();
+	const held = data.reserved.toBigInt();
+	return {
+		free,
+		held,
+		total: free + held,
+		holds: Object.fromEntries([...holds].map(({ id, amount }) => [`${lower(id.type)}.${lower(id.inner.type)}`, amount.toBigInt()])),
+	};
+}
+
+/** All money there is, at a block. */
+export async function issuance(chain, hash) {
+	const api = hash ? await chain.api.at(hash) : chain.api;
+	return (await api.query.balances.totalIssuance()).toBigInt();
+}
+
+const lower = (name) => name[0].toLowerCase() + name.slice(1);

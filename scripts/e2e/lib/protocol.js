@@ -1,0 +1,74 @@
+// The worker protocol in JavaScript, written from its specification: byte formats, digests, commitments, signatures.
+// Nothing of it is taken from io-worker, so it also shows that anybody can implement a worker.
+
+import { blake3 } from '@noble/hashes/blake3';
+import { u8aConcat, u8aToHex, stringToU8a, bnToU8a } from '@polkadot/util';
+import { blake2AsU8a } from '@polkadot/util-crypto';
+
+const le = (value, bits) => bnToU8a(value, { bitLength: bits, isLe: true, isNegative: value < 0 });
+
+/** BLAKE3 of some bytes. */
+export const blake3Of = (bytes) => blake3(bytes);
+
+/**
+ * Digest of a result:
+ * `blake3("io job result v1" || genesis || job || exit_code || units || blake3(output archive))`, integers little-endian.
+ */
+export function resultDigest({ genesis, job, exitCode, units, output }) {
+	return blake3(u8aConcat(
+		stringToU8a('io job result v1'), genesis, le(job, 64), le(exitCode, 32), le(units, 64), output,
+	));
+}
+
+/** Commitment: `blake2_256(worker || job || replica || attempt || digest || units || exit_code || salt)`. */
+export function commitment({ worker, job, replica, attempt, digest, units, exitCode, salt }) {
+	return blake2AsU8a(u8aConcat(
+		worker, le(job, 64), [replica, attempt], digest, le(units, 64), le(exitCode, 32), salt,
+	), 256);
+}
+
+/** What a hot key signs to agree that `operator` registers it: `SCALE("io/register/v1", genesis, operator)`. */
+export function registrationProof(pair, genesis, operator) {
+	return pair.sign(u8aConcat(stringToU8a('io/register/v1'), genesis, operator));
+}
+
+/**
+ * A worker call with its signature, as the type `SignedWorkerCall` of the chain's metadata. `call` is a variant of
+ * `WorkerCall`, for instance `{ Accept: { job: 0, replica: 0 } }`.
+ */
+export function signCall(api, pair, call, validUntil) {
+	const typed = api.registry.createType('IoPrimitivesCallWorkerCall', call);
+	const payload = u8aConcat(
+		stringToU8a('io/worker/v1'), api.genesisHash.toU8a(), typed.toU8a(), le(validUntil, 32),
+	);
+	return api.registry.createType('IoPrimitivesCallSignedWorkerCall', {
+		worker: pair.publicKey,
+		call: typed,
+		validUntil,
+		signature: pair.sign(payload),
+	});
+}
+
+/** Bytes of the extrinsic that carries a signed call, built by the node: no metadata and no extension encoding needed. */
+export function extrinsicOf(chain, signed) {
+	return chain.rpc('state_call', 'IoWorkerApi_transaction', u8aToHex(signed.toU8a()));
+}
+
+/** Sends a signed call: feeless, signed by the hot key only. Throws `PoolRefusal` if the pool does not take it. */
+export async function submitCall(chain, signed) {
+	const extrinsic = await extrinsicOf(chain, signed);
+	try {
+		return await chain.rpc('author_submitExtrinsic', extrinsic);
+	} catch (error) {
+		throw new PoolRefusal(error);
+	}
+}
+
+/** The pool refused a transaction. `code` and `data` are those of the JSON-RPC error. */
+export class PoolRefusal extends Error {
+	constructor(cause) {
+		super(cause.message, { cause });
+		this.code = cause.code;
+		this.data = cause.data;
+	}
+}

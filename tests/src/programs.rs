@@ -1,0 +1,96 @@
+//! WASI programs of the tests, as WebAssembly text.
+
+use anyhow::Result;
+
+const HEAD: &str = r#"(module
+	(import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
+	(import "wasi_snapshot_preview1" "proc_exit" (func $proc_exit (param i32)))
+	(import "wasi_snapshot_preview1" "sock_accept" (func $sock_accept (param i32 i32 i32) (result i32)))
+	(import "wasi_snapshot_preview1" "sock_send" (func $sock_send (param i32 i32 i32 i32 i32) (result i32)))
+	(memory (export "memory") 2)
+	(data (i32.const 64) "hello from io\n")
+"#;
+
+fn module(body: &str) -> Result<Vec<u8>> {
+	Ok(wat::parse_str(format!("{HEAD}{body})"))?)
+}
+
+/// Writes a line and ends.
+pub fn hello() -> Result<Vec<u8>> {
+	module(
+		r#"(func (export "_start")
+			(i32.store (i32.const 0) (i32.const 64))
+			(i32.store (i32.const 4) (i32.const 14))
+			(drop (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8))))"#,
+	)
+}
+
+/// Counts for about `units` units of work, writes a line and ends.
+pub fn work(units: u64) -> Result<Vec<u8>> {
+	// Five metered instructions a round.
+	let rounds = units * io_primitives::FUEL_PER_UNIT / 5;
+	module(&format!(
+		r#"(func (export "_start") (local $i i64)
+			(loop $again
+				(local.set $i (i64.add (local.get $i) (i64.const 1)))
+				(br_if $again (i64.lt_u (local.get $i) (i64.const {rounds}))))
+			(i32.store (i32.const 0) (i32.const 64))
+			(i32.store (i32.const 4) (i32.const 14))
+			(drop (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8))))"#
+	))
+}
+
+/// Never ends by itself.
+pub fn endless() -> Result<Vec<u8>> {
+	module(r#"(func (export "_start") (loop $again (br $again)))"#)
+}
+
+/// Takes memory until it gets no more, then traps.
+pub fn greedy() -> Result<Vec<u8>> {
+	module(
+		r#"(func (export "_start")
+			(loop $again
+				(br_if $again (i32.ne (memory.grow (i32.const 256)) (i32.const -1))))
+			(unreachable))"#,
+	)
+}
+
+/// Wants more memory at its start than any job of the tests gives.
+pub fn oversized() -> Result<Vec<u8>> {
+	// 1 GiB.
+	Ok(wat::parse_str(r#"(module (memory (export "memory") 16384) (func (export "_start")))"#)?)
+}
+
+/// Writes to its output without end.
+pub fn talkative() -> Result<Vec<u8>> {
+	module(
+		r#"(func (export "_start")
+			(i32.store (i32.const 0) (i32.const 0))
+			(i32.store (i32.const 4) (i32.const 65536))
+			(loop $again
+				(drop (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))
+				(br $again)))"#,
+	)
+}
+
+/// Exits with a code.
+pub fn exits(code: i32) -> Result<Vec<u8>> {
+	module(&format!(r#"(func (export "_start") (call $proc_exit (i32.const {code})))"#))
+}
+
+/// Tries to take a connection and to send; exits with 7 if both were refused, with 0 if one of them worked.
+pub fn socket() -> Result<Vec<u8>> {
+	module(
+		r#"(func (export "_start")
+			(if (i32.and
+					(i32.ne (call $sock_accept (i32.const 3) (i32.const 0) (i32.const 16)) (i32.const 0))
+					(i32.ne (call $sock_send (i32.const 3) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 16))
+						(i32.const 0)))
+				(then (call $proc_exit (i32.const 7)))))"#,
+	)
+}
+
+/// No module at all.
+pub fn garbage() -> Vec<u8> {
+	b"this is not WebAssembly".to_vec()
+}

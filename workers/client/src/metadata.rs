@@ -1,0 +1,219 @@
+//! What the chain's metadata tells: how calls are encoded, what errors and events are called.
+
+use codec::{Compact, Decode, DecodeAll, Encode};
+use sp_core::H256;
+use sp_runtime::DispatchError;
+use subxt::{
+	Metadata,
+	ext::scale_decode::visitor::{IgnoreVisitor, decode_with_visitor},
+	metadata::{ArcMetadata, StorageHasher},
+};
+
+use crate::{ChainEvent, DispatchFailure, Error, Fields, Phase, Result, storage};
+
+/// Most events that one block is believed to have.
+const MAX_EVENTS: u32 = 1_000_000;
+
+/// One version of the chain's runtime, as its metadata describes it.
+#[derive(Clone)]
+pub struct Runtime {
+	spec_version: u32,
+	transaction_version: u32,
+	metadata: ArcMetadata,
+}
+
+impl Runtime {
+	/// Reads metadata.
+	pub(crate) fn new(
+		spec_version: u32,
+		transaction_version: u32,
+		metadata: &[u8],
+	) -> Result<Self> {
+		let metadata = Metadata::decode_from(metadata)
+			.map_err(|e| Error::decode("the chain's metadata", e))?;
+		Ok(Self { spec_version, transaction_version, metadata: metadata.arc() })
+	}
+
+	/// Version of the runtime.
+	pub fn spec_version(&self) -> u32 {
+		self.spec_version
+	}
+
+	/// Version of the transactions' form.
+	pub fn transaction_version(&self) -> u32 {
+		self.transaction_version
+	}
+
+	/// The metadata.
+	pub fn metadata(&self) -> &ArcMetadata {
+		&self.metadata
+	}
+
+	/// Whether the runtime has this pallet.
+	pub fn has_pallet(&self, name: &str) -> bool {
+		self.metadata.pallet_by_name(name).is_some()
+	}
+
+	fn pallet(&self, name: &str) -> Result<subxt::metadata::PalletMetadata<'_>> {
+		self.metadata
+			.pallet_by_name(name)
+			.ok_or_else(|| Error::Missing { what: format!("pallet {name}") })
+	}
+
+	/// Encodes a call. Arguments are the SCALE encodings of the call's parameters one after the other, so several of
+	/// them make a tuple.
+	pub fn call(&self, pallet: &str, call: &str, arguments: impl Encode) -> Result<Vec<u8>> {
+		let found = self.pallet(pallet)?;
+		let variant = found
+			.call_variant_by_name(call)
+			.ok_or_else(|| Error::Missing { what: format!("call {pallet}.{call}") })?;
+		let mut bytes = vec![found.call_index(), variant.index];
+		arguments.encode_to(&mut bytes);
+		// The parameters must have the encoding that the runtime expects, or something else would be signed.
+		let mut rest = &bytes[2..];
+		for field in &variant.fields {
+			self.skip(&mut rest, field.ty.id)
+				.map_err(|reason| Error::BadCall { call: format!("{pallet}.{call}"), reason })?;
+		}
+		if !rest.is_empty() {
+			return Err(Error::BadCall {
+				call: format!("{pallet}.{call}"),
+				reason: format!("{} bytes are left over", rest.len()),
+			});
+		}
+		Ok(bytes)
+	}
+
+	/// Moves `input` behind a value of the type.
+	fn skip(&self, input: &mut &[u8], ty: u32) -> core::result::Result<(), String> {
+		decode_with_visitor(input, ty, self.metadata.types(), IgnoreVisitor::new())
+			.map(|_| ())
+			.map_err(|e| e.to_string())
+	}
+
+	/// The id under which a view function is called.
+	pub(crate) fn view_id(&self, pallet: &str, function: &str) -> Result<[u8; 32]> {
+		self.pallet(pallet)?
+			.view_function_by_name(function)
+			.map(|f| *f.query_id())
+			.ok_or_else(|| Error::Missing { what: format!("view function {pallet}.{function}") })
+	}
+
+	/// A constant of a pallet.
+	pub fn constant<R: Decode>(&self, pallet: &str, name: &str) -> Result<R> {
+		let found = self.pallet(pallet)?;
+		let constant = found
+			.constant_by_name(name)
+			.ok_or_else(|| Error::Missing { what: format!("constant {pallet}.{name}") })?;
+		R::decode_all(&mut constant.value())
+			.map_err(|e| Error::decode(format!("the constant {pallet}.{name}"), e))
+	}
+
+	pub(crate) fn hashers(&self, pallet: &str, item: &str) -> Result<Vec<StorageHasher>> {
+		let found = self.pallet(pallet)?;
+		let entry = found
+			.storage()
+			.and_then(|storage| storage.entry_by_name(item))
+			.ok_or_else(|| Error::Missing { what: format!("storage item {pallet}.{item}") })?;
+		Ok(entry.keys().map(|key| key.hasher).collect())
+	}
+
+	/// Key of a storage item, or the beginning that all entries with these first keys share.
+	pub fn storage_key(&self, pallet: &str, item: &str, keys: &[Vec<u8>]) -> Result<Vec<u8>> {
+		let hashers = self.hashers(pallet, item)?;
+		let found = self.pallet(pallet)?;
+		let prefix = found.storage().map_or(pallet, |storage| storage.prefix());
+		Ok(storage::key(prefix, item, &hashers, keys))
+	}
+
+	/// Puts a name to an error.
+	pub fn describe(&self, error: &DispatchError) -> DispatchFailure {
+		let named = |pallet: &str, name: String, docs: &str| DispatchFailure {
+			pallet: pallet.into(),
+			name,
+			docs: docs.into(),
+		};
+		match error {
+			DispatchError::Module(module) => {
+				let found = self.metadata.pallet_by_error_index(module.index);
+				let variant =
+					found.as_ref().and_then(|p| p.error_variant_by_index(module.error[0]));
+				match (found, variant) {
+					(Some(pallet), Some(variant)) => DispatchFailure {
+						pallet: pallet.name().to_owned(),
+						name: variant.name.clone(),
+						docs: join_docs(&variant.docs),
+					},
+					_ => named(
+						"Unknown",
+						format!("pallet {} error {}", module.index, module.error[0]),
+						"the runtime's metadata does not know it",
+					),
+				}
+			},
+			DispatchError::Token(e) => {
+				let text: &'static str = (*e).into();
+				named("Token", format!("{e:?}"), text)
+			},
+			DispatchError::Arithmetic(e) => {
+				let text: &'static str = (*e).into();
+				named("Arithmetic", format!("{e:?}"), text)
+			},
+			DispatchError::BadOrigin => {
+				named("Chain", "BadOrigin".into(), "this account may not do that")
+			},
+			DispatchError::Other(text) => named("Chain", "Other".into(), text),
+			other => named("Chain", format!("{other:?}"), ""),
+		}
+	}
+
+	/// Decodes the value of `System.Events`.
+	pub(crate) fn decode_events(&self, bytes: &[u8]) -> Result<Vec<ChainEvent>> {
+		const WHAT: &str = "the events of a block";
+		let input = &mut &bytes[..];
+		let Compact(count) = Compact::<u32>::decode(input).map_err(|e| Error::decode(WHAT, e))?;
+		if count > MAX_EVENTS {
+			return Err(Error::decode(WHAT, "there are too many"));
+		}
+		(0..count).map(|_| self.decode_event(input)).collect()
+	}
+
+	fn decode_event(&self, input: &mut &[u8]) -> Result<ChainEvent> {
+		let failed = |reason: String| Error::decode("an event", reason);
+		let (phase, pallet, variant) =
+			<(Phase, u8, u8)>::decode(input).map_err(|e| failed(e.to_string()))?;
+		let pallet = self
+			.metadata
+			.pallet_by_event_index(pallet)
+			.ok_or_else(|| failed(format!("no pallet has the index {pallet}")))?;
+		let variant = pallet.event_variant_by_index(variant).ok_or_else(|| {
+			failed(format!("{} has no event with the index {variant}", pallet.name()))
+		})?;
+		let mut fields = Fields::default();
+		for (i, field) in variant.fields.iter().enumerate() {
+			let before = *input;
+			self.skip(input, field.ty.id)
+				.map_err(|e| failed(format!("{}.{}: {e}", pallet.name(), variant.name)))?;
+			let name = field.name.clone().unwrap_or_else(|| i.to_string());
+			fields.push(name, before[..before.len() - input.len()].to_vec());
+		}
+		// Topics, which nobody here needs.
+		Vec::<H256>::decode(input).map_err(|e| failed(e.to_string()))?;
+		Ok(ChainEvent {
+			phase,
+			pallet: pallet.name().to_owned(),
+			name: variant.name.clone(),
+			fields,
+		})
+	}
+}
+
+/// A documentation comment as one line.
+fn join_docs(lines: &[String]) -> String {
+	lines
+		.iter()
+		.map(|line| line.trim())
+		.filter(|line| !line.is_empty())
+		.collect::<Vec<_>>()
+		.join(" ")
+}

@@ -1,0 +1,272 @@
+//! Signed transactions: from a call to its events in a block.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use futures::StreamExt;
+use io_primitives::AccountId;
+use sp_core::H256;
+use sp_runtime::DispatchError;
+use subxt::{
+	OfflineClient, SubstrateConfig,
+	config::{DefaultExtrinsicParamsBuilder, substrate::SpecVersionForRange},
+};
+use tokio::time::timeout;
+
+use crate::{BlockInfo, ChainEvent, Client, Error, Keypair, Phase, Result, Runtime};
+
+/// Blocks for which a transaction is valid.
+const MORTALITY: u32 = 64;
+/// If finality lags further behind than this, transactions begin to count at the best block.
+const MAX_FINALITY_LAG: u32 = MORTALITY / 2;
+/// How often a transaction is made anew because another one took its nonce.
+const NONCE_ATTEMPTS: usize = 4;
+/// JSON-RPC codes of the transaction pool.
+const INVALID: i32 = 1010;
+const UNKNOWN_VALIDITY: i32 = 1011;
+const TEMPORARILY_BANNED: i32 = 1012;
+const TOO_LOW_PRIORITY: i32 = 1014;
+
+/// The account of a key.
+pub(crate) fn account_of(signer: &Keypair) -> AccountId {
+	AccountId::new(signer.public_key().0)
+}
+
+impl Client {
+	/// Encodes a call by the names of the chain's metadata: see [`Runtime::call`].
+	pub async fn call(
+		&self,
+		pallet: &str,
+		call: &str,
+		arguments: impl codec::Encode,
+	) -> Result<Vec<u8>> {
+		self.runtime().await?.call(pallet, call, arguments)
+	}
+
+	/// The account that a key pair signs for.
+	pub fn account_of(signer: &Keypair) -> AccountId {
+		account_of(signer)
+	}
+
+	/// Signs an encoded call and puts it into the node's pool.
+	pub async fn submit(&self, call: &[u8], signer: &Keypair) -> Result<Pending> {
+		let runtime = self.runtime().await?;
+		let mut attempts = NONCE_ATTEMPTS;
+		loop {
+			let best = self.best_block().await?;
+			let nonce = self.next_nonce(&account_of(signer)).await?;
+			let (extrinsic, last) = self.sign(&runtime, call, signer, nonce, best).await?;
+			attempts -= 1;
+			match self.submit_extrinsic(&extrinsic).await {
+				Ok(hash) => {
+					return Ok(Pending {
+						client: self.clone(),
+						hash,
+						extrinsic,
+						first: best.number.saturating_add(1),
+						last,
+					});
+				},
+				Err(e) if attempts > 0 && lost_race(&e) => {
+					tracing::debug!("another transaction took nonce {nonce}: {e}");
+				},
+				Err(e) => return Err(refused(e)),
+			}
+		}
+	}
+
+	/// The fee that a call would cost, in the smallest unit.
+	pub async fn estimate_fee(&self, call: &[u8], signer: &Keypair) -> Result<u128> {
+		type Info = (codec::Compact<u64>, codec::Compact<u64>, u8, u128);
+		let runtime = self.runtime().await?;
+		let best = self.best_block().await?;
+		let nonce = self.next_nonce(&account_of(signer)).await?;
+		let (extrinsic, _) = self.sign(&runtime, call, signer, nonce, best).await?;
+		let len = u32::try_from(extrinsic.len()).unwrap_or(u32::MAX);
+		let info: Info =
+			self.runtime_call("TransactionPaymentApi_query_info", (Raw(&extrinsic), len)).await?;
+		Ok(info.3)
+	}
+
+	/// A signed extrinsic, and the last block that can take it.
+	async fn sign(
+		&self,
+		runtime: &Arc<Runtime>,
+		call: &[u8],
+		signer: &Keypair,
+		nonce: u64,
+		best: BlockInfo,
+	) -> Result<(Vec<u8>, u32)> {
+		let failed = |e: &dyn ToString| Error::BadCall {
+			call: "a transaction".into(),
+			reason: e.to_string(),
+		};
+		// A block that is final cannot vanish, and the transaction with it.
+		let finalized = self.finalized_block().await?;
+		let from = if best.number.saturating_sub(finalized.number) > MAX_FINALITY_LAG {
+			best
+		} else {
+			finalized
+		};
+		let config = SubstrateConfig::builder()
+			.set_genesis_hash(self.genesis())
+			.set_metadata_for_spec_versions([(runtime.spec_version(), runtime.metadata().clone())])
+			.set_spec_version_for_block_ranges([SpecVersionForRange {
+				block_range: 0..u64::MAX,
+				spec_version: runtime.spec_version(),
+				transaction_version: runtime.transaction_version(),
+			}])
+			.build();
+		let offline = OfflineClient::new_with_config(config)
+			.at_block(u64::from(best.number))
+			.map_err(|e| failed(&e))?;
+		let transactions = offline.tx();
+		let payload = transactions.from_call_data_bytes(call).map_err(|e| failed(&e))?;
+		let params = DefaultExtrinsicParamsBuilder::new()
+			.nonce(nonce)
+			.mortal_from_unchecked(u64::from(MORTALITY), u64::from(from.number), from.hash)
+			.build();
+		let extrinsic = transactions
+			.create_signable_offline(&payload, params)
+			.map_err(|e| failed(&e))?
+			.sign(signer)
+			.map_err(|e| failed(&e))?
+			.into_encoded();
+		Ok((extrinsic, from.number.saturating_add(MORTALITY)))
+	}
+}
+
+/// Bytes that are their own encoding.
+struct Raw<'a>(&'a [u8]);
+
+impl codec::Encode for Raw<'_> {
+	fn encode_to<T: codec::Output + ?Sized>(&self, output: &mut T) {
+		output.write(self.0);
+	}
+}
+
+/// Whether another transaction of the same account came between.
+fn lost_race(error: &Error) -> bool {
+	match error {
+		Error::Rpc { code: TOO_LOW_PRIORITY, .. } => true,
+		Error::Rpc { code: INVALID, message, .. } => message.contains("outdated"),
+		_ => false,
+	}
+}
+
+/// The pool's refusals in words that help.
+fn refused(error: Error) -> Error {
+	let Error::Rpc { code, message, .. } = &error else { return error };
+	let reason = match *code {
+		INVALID if message.contains("pay some fees") => {
+			"the account has too little money for the fee. Send some to it first, or use another account".to_owned()
+		},
+		INVALID | UNKNOWN_VALIDITY => message.clone(),
+		TEMPORARILY_BANNED => "the node refused the same transaction just before; wait a minute".to_owned(),
+		TOO_LOW_PRIORITY => {
+			"other transactions of this account are waiting; try again after the next block".to_owned()
+		},
+		_ => return error,
+	};
+	Error::Refused { reason }
+}
+
+/// A transaction that waits for its block.
+pub struct Pending {
+	client: Client,
+	hash: H256,
+	extrinsic: Vec<u8>,
+	/// First block that could have it.
+	first: u32,
+	/// Last block that could have it.
+	last: u32,
+}
+
+/// A transaction in a block; its call succeeded.
+#[derive(Clone, Debug)]
+pub struct Included {
+	/// The block.
+	pub block: BlockInfo,
+	/// The extrinsic's index in it.
+	pub index: u32,
+	/// The extrinsic's hash.
+	pub hash: H256,
+	/// What happened.
+	pub events: Vec<ChainEvent>,
+}
+
+impl Pending {
+	/// The extrinsic's hash.
+	pub fn hash(&self) -> H256 {
+		self.hash
+	}
+
+	/// Waits until a best block has the transaction. A failed call is [`Error::Dispatch`].
+	pub async fn in_block(&self) -> Result<Included> {
+		self.wait(false).await
+	}
+
+	/// Waits until a finalised block has the transaction. A failed call is [`Error::Dispatch`].
+	pub async fn finalized(&self) -> Result<Included> {
+		self.wait(true).await
+	}
+
+	async fn wait(&self, finalized: bool) -> Result<Included> {
+		let client = &self.client;
+		let mut heads = if finalized { client.finalized_blocks() } else { client.best_blocks() };
+		// Blocks that were searched in vain. A re-organisation takes them back.
+		let mut searched: VecDeque<(u32, H256)> = VecDeque::new();
+		let limit = client.options().block_timeout;
+		loop {
+			let head = match timeout(limit, heads.next()).await {
+				Err(_) | Ok(None) => {
+					return Err(Error::NoBlocks { seconds: limit.as_secs() });
+				},
+				Ok(Some(Ok(head))) => head,
+				Ok(Some(Err(e @ Error::WrongChain { .. }))) => return Err(e),
+				Ok(Some(Err(e))) => {
+					tracing::debug!("waiting for the node: {e}");
+					continue;
+				},
+			};
+			while let Some(&(number, hash)) = searched.back() {
+				if client.block_hash(number).await? == Some(hash) {
+					break;
+				}
+				searched.pop_back();
+			}
+			let next = searched.back().map_or(self.first, |(number, _)| number.saturating_add(1));
+			for number in next..=head.number.min(self.last) {
+				let Some(hash) = client.block_hash(number).await? else { break };
+				let extrinsics = client.extrinsics(hash).await?;
+				if let Some(index) = extrinsics.iter().position(|bytes| *bytes == self.extrinsic) {
+					return self.included(hash, index).await;
+				}
+				searched.push_back((number, hash));
+			}
+			if head.number > self.last {
+				return Err(Error::NotIncluded);
+			}
+		}
+	}
+
+	async fn included(&self, block: H256, index: usize) -> Result<Included> {
+		let index = u32::try_from(index).unwrap_or(u32::MAX);
+		let mut events = self.client.events(block).await?;
+		events.retain(|event| event.phase == Phase::ApplyExtrinsic(index));
+		if let Some(failed) = events.iter().find(|e| e.is("System", "ExtrinsicFailed")) {
+			let error: DispatchError = failed.fields.get("dispatch_error")?;
+			let runtime = self.client.runtime_at(Some(block)).await?;
+			return Err(Error::Dispatch(runtime.describe(&error)));
+		}
+		// A call inside of another may fail without its carrier failing.
+		if let Some(inner) = events.iter().find(|e| e.is("Sudo", "Sudid")) {
+			let result: core::result::Result<(), DispatchError> =
+				inner.fields.get("sudo_result")?;
+			if let Err(error) = result {
+				let runtime = self.client.runtime_at(Some(block)).await?;
+				return Err(Error::Dispatch(runtime.describe(&error)));
+			}
+		}
+		Ok(Included { block: self.client.block(block).await?, index, hash: self.hash, events })
+	}
+}

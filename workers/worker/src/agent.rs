@@ -1,0 +1,765 @@
+//! What to do for each assignment, given what the chain shows.
+//!
+//! The chain is the truth: every decision follows from the assignment as it stands at the best block and from what
+//! the journal holds. The same sync may come twice, from two nodes, out of order or from before a re-org: the agent then says the same
+//! again, with the same bytes, until the chain shows the effect. Nothing is said before it is on disk.
+
+use std::{
+	collections::{BTreeMap, BTreeSet},
+	sync::{Arc, Mutex},
+	time::{Duration, Instant},
+};
+
+use codec::Encode;
+use io_primitives::{
+	AccountId, Assignment, BlockNumber, JobState, ReplicaState, SignedWorkerCall, WorkerCall,
+	WorkerView,
+	digest::{Opening, commitment, result_digest},
+	gateway::{MAX_CALLS, SyncRequest, SyncResponse, WorkerSync},
+};
+use sp_core::H256;
+
+use crate::{
+	content,
+	journal::{self, Batch, Execution, Journal, Produced, Record, Stage},
+	keystore::Keys,
+	lock,
+	metrics::Metrics,
+	runner::{Failure, Output, Phase, Runner, Work},
+	unix_seconds,
+};
+
+/// Blocks for which an assignment must be gone before it counts as finished: a small re-org brings it back.
+const GONE_BLOCKS: BlockNumber = 3;
+/// Blocks for which a heartbeat counts.
+const HEARTBEAT_BLOCKS: BlockNumber = 16;
+/// Most assignments of one sync that are looked at; a worker's capacity on chain is far below.
+const MAX_ASSIGNMENTS: usize = 256;
+/// Pause before an execution that failed on this machine is tried anew.
+const RETRY_PAUSE: Duration = Duration::from_secs(20);
+
+/// Why a sync is refused.
+#[derive(thiserror::Error, Debug)]
+pub enum SyncError {
+	/// The node is on another chain, or the disk fails.
+	#[error(transparent)]
+	Journal(#[from] journal::Error),
+}
+
+/// What the agent needs to know of the owner's settings.
+#[derive(Clone, Debug)]
+pub struct Settings {
+	/// Programs at the same time.
+	pub capacity: u8,
+	/// Blocks before the accept deadline at which it decides at the latest.
+	pub accept_margin: BlockNumber,
+	/// Base URL of outputs.
+	pub public_url: String,
+}
+
+/// The agent. Clones are the same agent.
+#[derive(Clone)]
+pub struct Agent(Arc<Inner>);
+
+struct Inner {
+	keys: Keys,
+	journal: Journal,
+	runner: Runner,
+	metrics: Metrics,
+	settings: Settings,
+	runtime: tokio::runtime::Handle,
+	state: Mutex<State>,
+}
+
+/// What the agent remembers in memory.
+pub(crate) struct State {
+	pub(crate) best: BlockNumber,
+	pub(crate) last_sync: Option<Instant>,
+	pub(crate) view: Option<WorkerView<AccountId>>,
+	pub(crate) live: BTreeMap<Execution, Live>,
+	pub(crate) draining: bool,
+	pub(crate) disk_full: bool,
+	heartbeat: Option<SignedWorkerCall>,
+	clock: BlockClock,
+	told_unregistered: bool,
+}
+
+/// An execution that is not finished.
+pub(crate) struct Live {
+	pub(crate) record: Record,
+	pub(crate) work: Option<Arc<Work>>,
+	pub(crate) seen: Option<Assignment<AccountId>>,
+	missing_since: Option<BlockNumber>,
+	failed_at: Option<Instant>,
+}
+
+impl Live {
+	fn new(record: Record) -> Live {
+		Live { record, work: None, seen: None, missing_since: None, failed_at: None }
+	}
+
+	/// Whether it takes one of the places for running programs.
+	fn is_busy(&self) -> bool {
+		self.record.produced.is_none()
+			&& self.missing_since.is_none()
+			&& matches!(self.record.stage, Stage::Accepted | Stage::Running)
+	}
+}
+
+/// How long a block takes, as seen.
+struct BlockClock {
+	last: Option<(BlockNumber, Instant)>,
+	millis: u64,
+}
+
+impl BlockClock {
+	fn see(&mut self, best: BlockNumber) {
+		match self.last {
+			Some((number, at)) if best > number => {
+				let step = at.elapsed().as_millis() as u64 / u64::from(best - number);
+				self.millis = (self.millis * 3 + step.clamp(50, 60_000)) / 4;
+				self.last = Some((best, Instant::now()));
+			},
+			Some((number, _)) if best == number => {},
+			_ => self.last = Some((best, Instant::now())),
+		}
+	}
+}
+
+fn spec_hash(assignment: &Assignment<AccountId>) -> H256 {
+	let bytes = (&assignment.requester, &assignment.spec).encode();
+	H256(*blake3::hash(&bytes).as_bytes())
+}
+
+impl Agent {
+	/// Makes an agent that goes on with the executions `live` of its journal.
+	pub fn new(
+		keys: Keys,
+		journal: Journal,
+		live: Vec<Record>,
+		runner: Runner,
+		metrics: Metrics,
+		settings: Settings,
+		runtime: tokio::runtime::Handle,
+	) -> Result<Agent, journal::Error> {
+		let genesis = journal.genesis();
+		let state = State {
+			best: 0,
+			last_sync: None,
+			view: None,
+			// Before the first sync nobody knows the chain, and then the journal is empty.
+			live: live
+				.into_iter()
+				.filter(|_| genesis.is_some())
+				.map(|record| (record.execution, Live::new(record)))
+				.collect(),
+			draining: false,
+			disk_full: false,
+			heartbeat: journal.heartbeat()?,
+			clock: BlockClock { last: None, millis: 6_000 },
+			told_unregistered: false,
+		};
+		Ok(Agent(Arc::new(Inner {
+			keys,
+			journal,
+			runner,
+			metrics,
+			settings,
+			runtime,
+			state: Mutex::new(state),
+		})))
+	}
+
+	/// The hot key.
+	pub fn worker(&self) -> io_primitives::WorkerKey {
+		self.0.keys.worker()
+	}
+
+	/// The chain, once it is known.
+	pub fn genesis(&self) -> Option<H256> {
+		self.0.journal.genesis()
+	}
+
+	/// The owner's settings.
+	pub fn settings(&self) -> &Settings {
+		&self.0.settings
+	}
+
+	/// The runner.
+	pub fn runner(&self) -> &Runner {
+		&self.0.runner
+	}
+
+	/// The metrics.
+	pub fn metrics(&self) -> &Metrics {
+		&self.0.metrics
+	}
+
+	pub(crate) fn with_state<T>(&self, read: impl FnOnce(&State) -> T) -> T {
+		read(&lock(&self.0.state))
+	}
+
+	/// Since when no node has called; `None` if none ever did.
+	pub fn last_sync(&self) -> Option<Duration> {
+		self.with_state(|state| state.last_sync.map(|at| at.elapsed()))
+	}
+
+	/// Learns what the chain sees, and answers with what is to be sent. Blocking: it writes to the journal.
+	pub fn sync(&self, request: &SyncRequest<AccountId>) -> Result<SyncResponse, SyncError> {
+		self.0.journal.bind_genesis(request.genesis)?;
+		let mut guard = lock(&self.0.state);
+		let state = &mut *guard;
+		state.best = request.best;
+		state.last_sync = Some(Instant::now());
+		state.clock.see(request.best);
+		self.0.metrics.syncs.inc();
+
+		let me = self.worker();
+		let mut response = SyncResponse::default();
+		let _ = response.keys.try_push(me);
+		let Some(entry) = request.workers.iter().find(|entry| entry.worker == me) else {
+			return Ok(response);
+		};
+		let mut calls = Vec::new();
+		let mut dirty = BTreeSet::new();
+		let heartbeat = self.heartbeat(state, entry, request);
+		calls.extend(heartbeat.clone());
+		self.look_at(state, entry, request, &mut calls, &mut dirty)?;
+		self.forget(state, entry, request.best, &mut dirty);
+
+		let now = unix_seconds();
+		for execution in &dirty {
+			if let Some(live) = state.live.get_mut(execution) {
+				live.record.changed = now;
+			}
+		}
+		let fresh = heartbeat.as_ref().filter(|call| Some(*call) != state.heartbeat.as_ref());
+		self.0.journal.write(&Batch {
+			records: dirty.iter().filter_map(|e| state.live.get(e)).map(|l| &l.record).collect(),
+			heartbeat: fresh,
+		})?;
+		if fresh.is_some() {
+			self.0.metrics.heartbeats.inc();
+			state.heartbeat = heartbeat;
+		}
+		state.live.retain(|_, live| live.record.stage != Stage::Final);
+		calls.truncate(MAX_CALLS as usize);
+		self.0.metrics.calls.inc_by(calls.len() as u64);
+		for call in calls {
+			let _ = response.calls.try_push(call);
+		}
+		Ok(response)
+	}
+
+	/// A heartbeat, if one is due.
+	fn heartbeat(
+		&self,
+		state: &mut State,
+		entry: &WorkerSync<AccountId>,
+		request: &SyncRequest<AccountId>,
+	) -> Option<SignedWorkerCall> {
+		let best = request.best;
+		let was_online = state.view.as_ref().map(|view| view.online);
+		state.view.clone_from(&entry.view);
+		let Some(view) = &entry.view else {
+			if !std::mem::replace(&mut state.told_unregistered, true) {
+				tracing::warn!(
+					"the chain does not know this worker yet: make a file with `io-worker register` and submit it \
+					 with `io operator register-worker --file`"
+				);
+			}
+			return None;
+		};
+		if std::mem::take(&mut state.told_unregistered) || was_online.is_none() {
+			tracing::info!(operator = %view.operator, online = view.online, "registered on chain");
+		} else if was_online == Some(!view.online) {
+			tracing::info!(online = view.online, "the chain's view of this worker changed");
+		}
+		// Who cannot take a job had better not be drawn.
+		if state.draining || state.disk_full {
+			return None;
+		}
+		let due = view
+			.last_heartbeat
+			.is_none_or(|last| best.saturating_sub(last) >= (view.heartbeat_ttl / 3).max(1));
+		if !due {
+			return None;
+		}
+		let mut last_seq = view.heartbeat_seq;
+		if let Some(last) = &state.heartbeat
+			&& let WorkerCall::Heartbeat { seq, .. } = last.call
+		{
+			let fresh = last.valid_until >= best
+				&& last.valid_until <= best.saturating_add(HEARTBEAT_BLOCKS);
+			if seq > view.heartbeat_seq && fresh {
+				return Some(last.clone());
+			}
+			last_seq = last_seq.max(seq);
+		}
+		let load = state.live.values().filter(|live| live.is_busy()).count();
+		let call = WorkerCall::Heartbeat {
+			seq: last_seq.saturating_add(1),
+			load: u8::try_from(load).unwrap_or(u8::MAX),
+		};
+		Some(self.0.keys.sign_call(request.genesis, call, best.saturating_add(HEARTBEAT_BLOCKS)))
+	}
+
+	/// Goes through the assignments.
+	fn look_at(
+		&self,
+		state: &mut State,
+		entry: &WorkerSync<AccountId>,
+		request: &SyncRequest<AccountId>,
+		calls: &mut Vec<SignedWorkerCall>,
+		dirty: &mut BTreeSet<Execution>,
+	) -> Result<(), SyncError> {
+		let margin = Duration::from_millis(state.clock.millis);
+		for assignment in entry.assignments.iter().take(MAX_ASSIGNMENTS) {
+			if matches!(assignment.state, ReplicaState::Vacant | ReplicaState::Missed { .. }) {
+				continue;
+			}
+			let execution = Execution {
+				job: assignment.job,
+				replica: assignment.replica,
+				attempt: assignment.attempt,
+			};
+			let busy = state
+				.live
+				.iter()
+				.filter(|(other, live)| **other != execution && live.is_busy())
+				.count();
+			let draining = state.draining;
+			let spec = spec_hash(assignment);
+			if !state.live.contains_key(&execution) {
+				let record = match self.0.journal.get(execution)? {
+					Some(record) => record,
+					None => {
+						tracing::info!(%execution, ask = assignment.ask, deadline = assignment.deadline, "drawn");
+						self.0.metrics.assignments.inc();
+						dirty.insert(execution);
+						Record::new(execution, spec, unix_seconds())
+					},
+				};
+				state.live.insert(execution, Live::new(record));
+			}
+			let Some(live) = state.live.get_mut(&execution) else { continue };
+			if live.record.spec != spec {
+				tracing::warn!(%execution, "the chain shows another job under this number: the chain was started anew");
+				if let Some(work) = live.work.take() {
+					work.cancel();
+				}
+				*live = Live::new(Record::new(execution, spec, unix_seconds()));
+				dirty.insert(execution);
+			}
+			live.missing_since = None;
+			live.seen = Some(assignment.clone());
+			let before = (live.record.stage, live.record.deadline);
+			live.record.deadline = assignment.deadline;
+			let has_place = busy < usize::from(self.0.settings.capacity);
+			let call = self.decide(live, assignment, request, has_place, draining, margin);
+			if let Some(call) = call
+				&& request.best <= assignment.deadline
+			{
+				let (signed, fresh) =
+					self.sign(&mut live.record, request.genesis, call, assignment.deadline);
+				if fresh {
+					dirty.insert(execution);
+				}
+				calls.push(signed);
+			}
+			if before != (live.record.stage, live.record.deadline) {
+				dirty.insert(execution);
+				if before.0 != live.record.stage {
+					tracing::info!(%execution, stage = ?live.record.stage, note = %live.record.note, "moved on");
+				}
+			}
+		}
+		Ok(())
+	}
+
+	/// What to tell the chain about one assignment. Changes the record's stage; starts and stops work.
+	fn decide(
+		&self,
+		live: &mut Live,
+		assignment: &Assignment<AccountId>,
+		request: &SyncRequest<AccountId>,
+		has_place: bool,
+		draining: bool,
+		block: Duration,
+	) -> Option<WorkerCall> {
+		let (job, replica) = (assignment.job, assignment.replica);
+		match assignment.state {
+			ReplicaState::Vacant | ReplicaState::Missed { .. } => None,
+			ReplicaState::Assigned => match self.choose(live, assignment, request, has_place, draining, block) {
+				Choice::Wait => None,
+				Choice::Accept => {
+					if live.record.produced.is_none() && live.record.stage != Stage::Running {
+						live.record.stage = Stage::Accepted;
+					}
+					Some(WorkerCall::Accept { job, replica })
+				},
+				Choice::Decline(reason) => {
+					if live.record.stage != Stage::Declined {
+						tracing::warn!(execution = %live.record.execution, reason, "declined");
+						self.0.metrics.declined.inc();
+						live.record.note = reason;
+						live.record.stage = Stage::Declined;
+					}
+					if let Some(work) = live.work.take() {
+						work.cancel();
+					}
+					Some(WorkerCall::Decline { job, replica })
+				},
+			},
+			ReplicaState::Accepted => match &live.record.produced {
+				Some(produced) => {
+					let commitment = self.commitment(live.record.execution, produced);
+					live.record.stage = Stage::Committed;
+					Some(WorkerCall::Commit { job, replica, commitment })
+				},
+				None => {
+					if !matches!(live.record.stage, Stage::Accepted | Stage::Running) {
+						live.record.stage = Stage::Accepted;
+					}
+					self.work_on(live, assignment).accept();
+					None
+				},
+			},
+			ReplicaState::Committed { commitment: shown } => match &live.record.produced {
+				Some(produced) if self.commitment(live.record.execution, produced) != shown => {
+					if live.record.note != FOREIGN_COMMITMENT {
+						tracing::error!(execution = %live.record.execution, "{FOREIGN_COMMITMENT}");
+						live.record.note = FOREIGN_COMMITMENT.into();
+					}
+					None
+				},
+				Some(produced) if assignment.job_state == JobState::Revealing => {
+					let call = WorkerCall::Reveal {
+						job,
+						replica,
+						digest: produced.digest,
+						units: produced.units,
+						exit_code: produced.exit_code,
+						salt: produced.salt,
+						output_at: content::locator(&self.0.settings.public_url, produced.output),
+					};
+					live.record.stage = Stage::Revealed;
+					Some(call)
+				},
+				Some(_) => {
+					live.record.stage = Stage::Committed;
+					None
+				},
+				None => {
+					// The journal was lost. The same work gives the same commitment again.
+					if !matches!(live.record.stage, Stage::Accepted | Stage::Running) {
+						live.record.stage = Stage::Accepted;
+					}
+					self.work_on(live, assignment).accept();
+					None
+				},
+			},
+			ReplicaState::Revealed { .. } => {
+				live.record.stage = Stage::Revealed;
+				None
+			},
+		}
+	}
+
+	/// Whether to take a job.
+	fn choose(
+		&self,
+		live: &mut Live,
+		assignment: &Assignment<AccountId>,
+		request: &SyncRequest<AccountId>,
+		has_place: bool,
+		draining: bool,
+		block: Duration,
+	) -> Choice {
+		if live.record.produced.is_some() {
+			return Choice::Accept;
+		}
+		match live.record.stage {
+			Stage::Declined => return Choice::Decline(live.record.note.clone()),
+			Stage::Accepted | Stage::Running => {
+				self.work_on(live, assignment);
+				return Choice::Accept;
+			},
+			_ => {},
+		}
+		if draining {
+			return Choice::Decline("the worker is stopping".into());
+		}
+		if let Some(reason) = Runner::unsupported(&assignment.spec) {
+			return Choice::Decline(reason.into());
+		}
+		let work = self.work_on(live, assignment);
+		if live.record.stage == Stage::Assigned {
+			live.record.stage = Stage::Fetching;
+		}
+		let left = assignment.deadline.saturating_sub(request.best);
+		let last_moment = left <= self.0.settings.accept_margin;
+		match work.phase() {
+			Phase::Failed(reason) => Choice::Decline(reason),
+			Phase::Fetching if !last_moment => Choice::Wait,
+			Phase::Fetching => {
+				// Half of the time to run must do for what is left of the download.
+				let time = block * (assignment.spec.run_blocks / 2);
+				if has_place && work.fetched_within(&assignment.spec, time) {
+					Choice::Accept
+				} else {
+					Choice::Decline("program and input could not be fetched in time".into())
+				}
+			},
+			_ if has_place => Choice::Accept,
+			_ if !last_moment => Choice::Wait,
+			_ => Choice::Decline("all places for running programs are taken".into()),
+		}
+	}
+
+	fn commitment(&self, execution: Execution, produced: &Produced) -> H256 {
+		let opening = Opening {
+			digest: produced.digest,
+			units: produced.units,
+			exit_code: produced.exit_code,
+			salt: produced.salt,
+		};
+		let Execution { job, replica, attempt } = execution;
+		commitment(&self.worker(), job, replica, attempt, &opening)
+	}
+
+	/// The signed call: the one from before if it says the same, so that its bytes stay the same.
+	fn sign(
+		&self,
+		record: &mut Record,
+		genesis: H256,
+		call: WorkerCall,
+		valid_until: BlockNumber,
+	) -> (SignedWorkerCall, bool) {
+		if let Some(found) =
+			record.calls.iter().find(|c| c.call == call && c.valid_until == valid_until)
+		{
+			return (found.clone(), false);
+		}
+		let signed = self.0.keys.sign_call(genesis, call, valid_until);
+		record.calls.retain(|other| !other.call.same_step(&signed.call));
+		record.calls.push(signed.clone());
+		(signed, true)
+	}
+
+	/// The work for an execution; starts it if it does not go on already.
+	fn work_on(&self, live: &mut Live, assignment: &Assignment<AccountId>) -> Arc<Work> {
+		if let Some(work) = &live.work {
+			let retry = matches!(work.phase(), Phase::Failed(_))
+				&& assignment.state != ReplicaState::Assigned
+				&& live.failed_at.is_none_or(|at| at.elapsed() >= RETRY_PAUSE);
+			if !retry {
+				return work.clone();
+			}
+		}
+		let work = Arc::new(Work::default());
+		live.work = Some(work.clone());
+		live.failed_at = None;
+		let (agent, execution, spec) =
+			(self.clone(), live.record.execution, assignment.spec.clone());
+		let (handle, spec_hash) = (work.clone(), live.record.spec);
+		self.0.runtime.spawn(async move {
+			let running = || agent.running(execution, &handle);
+			let result = agent.0.runner.run(execution, &spec, &handle, running).await;
+			let owner = agent.clone();
+			// Writes to the journal.
+			let done = tokio::task::spawn_blocking(move || {
+				owner.finished(execution, spec_hash, &handle, result)
+			});
+			if let Err(error) = done.await {
+				tracing::error!(%execution, %error, "a result could not be stored");
+			}
+		});
+		work
+	}
+
+	fn running(&self, execution: Execution, work: &Arc<Work>) {
+		let mut state = lock(&self.0.state);
+		let Some(live) = own(&mut state, execution, work) else { return };
+		live.record.stage = Stage::Running;
+		live.record.changed = unix_seconds();
+		let batch = Batch { records: vec![&live.record], heartbeat: None };
+		if let Err(error) = self.0.journal.write(&batch) {
+			tracing::error!(%execution, %error, "the journal cannot be written");
+		}
+		tracing::info!(%execution, "running");
+	}
+
+	/// Stores what became of an execution.
+	fn finished(
+		&self,
+		execution: Execution,
+		spec: H256,
+		work: &Arc<Work>,
+		result: Result<Output, Failure>,
+	) {
+		let Some(genesis) = self.genesis() else { return };
+		let mut state = lock(&self.0.state);
+		if let Err(Failure::Content(error) | Failure::Fetch(crate::fetch::Error::Content(error))) =
+			&result && error.is_disk_full()
+		{
+			state.disk_full = true;
+		}
+		let Some(live) = own(&mut state, execution, work) else { return };
+		match result {
+			Ok(output) => {
+				let Output { exit_code, units, output, output_len, detail } = output;
+				let produced = Produced {
+					digest: result_digest(genesis, execution.job, exit_code, units, output),
+					units,
+					exit_code,
+					output,
+					output_len,
+					salt: self.0.keys.salt(&(genesis, execution, spec).encode()),
+				};
+				let mut record = live.record.clone();
+				record.produced = Some(produced);
+				record.stage = Stage::Produced;
+				record.changed = unix_seconds();
+				record.note = detail.unwrap_or_default();
+				if let Err(error) =
+					self.0.journal.write(&Batch { records: vec![&record], heartbeat: None })
+				{
+					tracing::error!(%execution, %error, "the result cannot be stored; the job will be done again");
+					live.failed_at = Some(Instant::now());
+					work.set_phase(Phase::Failed(error.to_string()));
+					return;
+				}
+				live.record = record;
+				work.set_phase(Phase::Done);
+				self.0.metrics.units.inc_by(units);
+				self.0.metrics.results.inc();
+				tracing::info!(%execution, exit_code, units, output = ?output, output_len, note = %live.record.note, "result");
+			},
+			Err(Failure::Cancelled | Failure::Executor(io_executor::Error::Cancelled)) => {
+				tracing::info!(%execution, "called off");
+				work.set_phase(Phase::Failed("it was called off".into()));
+			},
+			Err(failure) => {
+				tracing::error!(%execution, %failure, "no result");
+				self.0.metrics.failures.inc();
+				live.failed_at = Some(Instant::now());
+				live.record.note = failure.to_string();
+				work.set_phase(Phase::Failed(failure.to_string()));
+			},
+		}
+	}
+
+	/// Finishes what the chain does not show any more.
+	fn forget(
+		&self,
+		state: &mut State,
+		entry: &WorkerSync<AccountId>,
+		best: BlockNumber,
+		dirty: &mut BTreeSet<Execution>,
+	) {
+		let shown: BTreeSet<Execution> = entry
+			.assignments
+			.iter()
+			.filter(|a| !matches!(a.state, ReplicaState::Vacant | ReplicaState::Missed { .. }))
+			.map(|a| Execution { job: a.job, replica: a.replica, attempt: a.attempt })
+			.collect();
+		for (execution, live) in &mut state.live {
+			if shown.contains(execution) {
+				continue;
+			}
+			let since = match live.missing_since {
+				Some(since) if since <= best => since,
+				_ => best,
+			};
+			live.missing_since = Some(since);
+			let nothing_to_do = matches!(live.record.stage, Stage::Declined | Stage::Revealed);
+			if nothing_to_do || best - since >= GONE_BLOCKS {
+				if let Some(work) = live.work.take() {
+					work.cancel();
+				}
+				tracing::info!(%execution, was = ?live.record.stage, "finished: the chain has nothing more for us here");
+				live.record.stage = Stage::Final;
+				dirty.insert(*execution);
+			}
+		}
+	}
+
+	/// Takes no more jobs; what has a result goes on.
+	pub fn drain(&self) {
+		lock(&self.0.state).draining = true;
+	}
+
+	/// Whether a result waits for the chain to take it.
+	pub fn is_due(&self) -> bool {
+		self.with_state(|state| {
+			state.live.values().any(|live| {
+				let Some(seen) = &live.seen else { return false };
+				live.missing_since.is_none()
+					&& live.record.produced.is_some()
+					&& match seen.state {
+						ReplicaState::Accepted => true,
+						ReplicaState::Committed { .. } => seen.job_state == JobState::Revealing,
+						_ => false,
+					}
+			})
+		})
+	}
+
+	/// Stops all work; it goes on after the next start.
+	pub fn stop(&self) {
+		for live in lock(&self.0.state).live.values() {
+			if let Some(work) = &live.work {
+				work.cancel();
+			}
+		}
+	}
+
+	/// Forgets old things: finished executions, surplus contents. Notices whether the disk is full. Blocking.
+	pub fn tidy(&self, keep: Duration) {
+		if let Err(error) =
+			self.0.journal.prune(unix_seconds().saturating_sub(keep.as_secs()))
+		{
+			tracing::error!(%error, "the journal cannot be tidied");
+		}
+		if let Err(error) = self.0.runner.store().tidy() {
+			tracing::error!(%error, "the contents cannot be tidied");
+		}
+	}
+
+	/// Notices whether the disk is full; a worker with a full disk sends no heartbeats, so that it is not drawn.
+	pub fn check_disk(&self) {
+		let full = match self.0.runner.store().reserve(0) {
+			Ok(_) => None,
+			Err(error) => Some(error.to_string()),
+		};
+		let mut state = lock(&self.0.state);
+		let was = std::mem::replace(&mut state.disk_full, full.is_some());
+		match full {
+			Some(reason) if !was => tracing::error!("{reason}. No new jobs until then"),
+			None if was => tracing::info!("there is room on the disk again"),
+			_ => {},
+		}
+	}
+}
+
+const FOREIGN_COMMITMENT: &str = "the chain holds another commitment than ours: this key is used by two workers, \
+	or the program gave another result when it was done again";
+
+enum Choice {
+	Wait,
+	Accept,
+	Decline(String),
+}
+
+/// The execution that `work` is for, unless it has been replaced or dropped meanwhile.
+fn own<'a>(
+	state: &'a mut State,
+	execution: Execution,
+	work: &Arc<Work>,
+) -> Option<&'a mut Live> {
+	state
+		.live
+		.get_mut(&execution)
+		.filter(|live| live.work.as_ref().is_some_and(|own| Arc::ptr_eq(own, work)))
+}

@@ -1,0 +1,343 @@
+//! One execution on this machine: fetch, wait for the chain's go, run, keep the output. It knows nothing of calls and
+//! commitments.
+
+use std::{
+	path::PathBuf,
+	sync::{Arc, Mutex},
+	time::Duration,
+};
+
+use io_executor::{Control, Executor, Limits, Task};
+use io_primitives::{JobSpec, MAX_INPUT_BYTES, MAX_PROGRAM_BYTES, Program};
+use serde::Serialize;
+use sp_core::H256;
+use tokio::sync::{Semaphore, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+	content::{self, Store},
+	fetch::{self, Fetcher, Length, Progress, Wanted},
+	journal::Execution,
+	lock,
+};
+
+/// Longest pause between two tries to fetch what an accepted job needs.
+const MAX_PAUSE: Duration = Duration::from_secs(60);
+
+/// Why there is no result.
+#[derive(thiserror::Error, Debug)]
+pub enum Failure {
+	/// Nobody wants it any more.
+	#[error("it was called off")]
+	Cancelled,
+	/// What it needs cannot be had.
+	#[error(transparent)]
+	Fetch(#[from] fetch::Error),
+	/// This machine has no room, or its disk fails.
+	#[error(transparent)]
+	Content(#[from] content::Error),
+	/// The engine failed on this machine.
+	#[error(transparent)]
+	Executor(#[from] io_executor::Error),
+	/// This worker cannot do such jobs.
+	#[error("{0}")]
+	Unsupported(&'static str),
+	/// A thread of ours broke.
+	#[error("internal error: {0}")]
+	Internal(String),
+}
+
+/// How far an execution is on this machine.
+#[derive(Serialize, Clone, PartialEq, Eq, Debug)]
+#[serde(rename_all = "snake_case", tag = "phase", content = "reason")]
+pub enum Phase {
+	/// Program and input are on their way.
+	Fetching,
+	/// All is here; the chain has not seen our acceptance yet.
+	Ready,
+	/// Accepted, but the machine is busy with other programs.
+	Queued,
+	/// The program runs.
+	Running,
+	/// There is a result.
+	Done,
+	/// There will be none.
+	Failed(String),
+}
+
+/// A handle to one execution.
+pub struct Work {
+	phase: Mutex<Phase>,
+	/// Download of the program.
+	pub program: Progress,
+	/// Download of the input.
+	pub input: Progress,
+	control: Control,
+	accepted: watch::Sender<bool>,
+	cancel: CancellationToken,
+}
+
+impl Default for Work {
+	fn default() -> Self {
+		Work {
+			phase: Mutex::new(Phase::Fetching),
+			program: Progress::default(),
+			input: Progress::default(),
+			control: Control::new(),
+			accepted: watch::Sender::new(false),
+			cancel: CancellationToken::new(),
+		}
+	}
+}
+
+impl Work {
+	/// How far it is.
+	pub fn phase(&self) -> Phase {
+		lock(&self.phase).clone()
+	}
+
+	/// Changes how far it is.
+	pub fn set_phase(&self, phase: Phase) {
+		*lock(&self.phase) = phase;
+	}
+
+	/// Tells it that the chain saw our acceptance, so that it may run.
+	pub fn accept(&self) {
+		self.accepted.send_if_modified(|accepted| !std::mem::replace(accepted, true));
+	}
+
+	/// Calls it off, whatever it does.
+	pub fn cancel(&self) {
+		self.cancel.cancel();
+		self.control.cancel();
+	}
+
+	/// Fuel used so far.
+	pub fn fuel_used(&self) -> u64 {
+		self.control.fuel_used()
+	}
+
+	/// Whether the downloads move so fast that they end within `time`.
+	pub fn fetched_within(&self, spec: &JobSpec, time: Duration) -> bool {
+		let program = self.program.remaining();
+		let input = if spec.input_len == 0 { Some(Duration::ZERO) } else { self.input.remaining() };
+		matches!((program, input), (Some(a), Some(b)) if a.max(b) <= time)
+	}
+}
+
+/// A result, with the output in the store.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Output {
+	/// Exit code, or a reserved one.
+	pub exit_code: i32,
+	/// Units used.
+	pub units: u64,
+	/// BLAKE3 of the output archive.
+	pub output: H256,
+	/// Bytes of the output archive.
+	pub output_len: u64,
+	/// What went wrong, for the log.
+	pub detail: Option<String>,
+}
+
+/// Runs executions, at most `capacity` at the same time.
+#[derive(Clone)]
+pub struct Runner {
+	executor: Executor,
+	store: Store,
+	fetcher: Fetcher,
+	permits: Arc<Semaphore>,
+	settings: crate::config::Run,
+}
+
+impl Runner {
+	/// Makes a runner.
+	pub fn new(
+		executor: Executor,
+		store: Store,
+		fetcher: Fetcher,
+		capacity: u8,
+		settings: crate::config::Run,
+	) -> Runner {
+		let permits = Arc::new(Semaphore::new(capacity.into()));
+		Runner { executor, store, fetcher, permits, settings }
+	}
+
+	/// The store of contents.
+	pub fn store(&self) -> &Store {
+		&self.store
+	}
+
+	/// Bytes received by downloads since the start.
+	pub fn received(&self) -> u64 {
+		self.fetcher.received()
+	}
+
+	/// Why this worker cannot do such a job, if it cannot.
+	pub fn unsupported(spec: &JobSpec) -> Option<&'static str> {
+		if !matches!(spec.program, Program::Wasm { .. }) {
+			Some("this worker runs WASM programs only")
+		} else if spec.encryption.is_some() {
+			Some("this worker cannot seal outputs yet")
+		} else if spec.input_len > MAX_INPUT_BYTES {
+			Some("the input is larger than 1 GiB")
+		} else {
+			None
+		}
+	}
+
+	/// Does everything for one execution; `running` is called when the program starts.
+	pub async fn run(
+		&self,
+		execution: Execution,
+		spec: &JobSpec,
+		work: &Work,
+		running: impl FnOnce(),
+	) -> Result<Output, Failure> {
+		tokio::select! {
+			biased;
+			() = work.cancel.cancelled() => Err(Failure::Cancelled),
+			result = self.steps(execution, spec, work, running) => result,
+		}
+	}
+
+	async fn steps(
+		&self,
+		execution: Execution,
+		spec: &JobSpec,
+		work: &Work,
+		running: impl FnOnce(),
+	) -> Result<Output, Failure> {
+		if let Some(reason) = Self::unsupported(spec) {
+			return Err(Failure::Unsupported(reason));
+		}
+		let Program::Wasm { hash: program } = spec.program else {
+			return Err(Failure::Unsupported("this worker runs WASM programs only"));
+		};
+		let _pins = [self.store.pin(program), self.store.pin(spec.input)];
+		let mut accepted = work.accepted.subscribe();
+		let mut pause = Duration::from_secs(1);
+		let (program, input, _room) = loop {
+			match self.prepare(program, spec, work).await {
+				Ok(ready) => break ready,
+				Err(failure) if *accepted.borrow() => {
+					// Our bond is at stake now: try on until the chain takes the job away.
+					tracing::warn!(%execution, %failure, "an accepted job cannot be prepared; trying again");
+					tokio::time::sleep(pause).await;
+					pause = (pause * 2).min(MAX_PAUSE);
+				},
+				Err(failure) => return Err(failure),
+			}
+		};
+		work.set_phase(Phase::Ready);
+		accepted
+			.wait_for(|accepted| *accepted)
+			.await
+			.map_err(|e| Failure::Internal(e.to_string()))?;
+		work.set_phase(Phase::Queued);
+		let _permit = self
+			.permits
+			.clone()
+			.acquire_owned()
+			.await
+			.map_err(|e| Failure::Internal(e.to_string()))?;
+		work.set_phase(Phase::Running);
+		running();
+		let mut tries = 0;
+		loop {
+			match self.execute(execution, spec, &program, input.as_ref(), work).await {
+				Ok(output) => return Ok(output),
+				Err(failure @ (Failure::Executor(io_executor::Error::Cancelled) | Failure::Cancelled)) =>
+					return Err(failure),
+				Err(failure) if tries < self.settings.retries => {
+					tries += 1;
+					tracing::warn!(%execution, %failure, tries, "a run failed on this machine; trying again");
+					tokio::time::sleep(Duration::from_secs(2)).await;
+				},
+				Err(failure) => return Err(failure),
+			}
+		}
+	}
+
+	async fn prepare(
+		&self,
+		program: H256,
+		spec: &JobSpec,
+		work: &Work,
+	) -> Result<(PathBuf, Option<PathBuf>, content::Reservation), Failure> {
+		let wanted_program = Wanted {
+			hash: program,
+			length: Length::AtMost(MAX_PROGRAM_BYTES),
+			sources: spec.program_at.clone(),
+		};
+		let wanted_input = Wanted {
+			hash: spec.input,
+			length: Length::Exactly(spec.input_len),
+			sources: spec.input_at.clone(),
+		};
+		// The files of the program and the archive made of them, at the same time.
+		let store = self.store.clone();
+		let bytes = spec.max_output.saturating_mul(2);
+		let room = blocking(move || Ok(store.reserve(bytes)?)).await?;
+		let input = async {
+			match spec.input_len {
+				0 => Ok(None),
+				_ => self.fetcher.obtain(&wanted_input, &work.input).await.map(Some),
+			}
+		};
+		let program = self.fetcher.obtain(&wanted_program, &work.program);
+		let (program, input) = tokio::try_join!(program, input)?;
+		Ok((program, input, room))
+	}
+
+	async fn execute(
+		&self,
+		execution: Execution,
+		spec: &JobSpec,
+		program: &std::path::Path,
+		input: Option<&PathBuf>,
+		work: &Work,
+	) -> Result<Output, Failure> {
+		let executor = self.executor.clone();
+		let store = self.store.clone();
+		let (program, input) = (program.to_path_buf(), input.cloned());
+		let limits = Limits {
+			max_units: spec.max_units,
+			max_memory_mib: spec.max_memory,
+			max_output: spec.max_output,
+			wall_clock: Duration::from_secs(self.settings.max_seconds),
+		};
+		let args = spec.args.iter().map(|arg| arg.to_vec()).collect();
+		let control = work.control.clone();
+		let label =
+			format!("{}-{}-{}", execution.job, execution.replica, execution.attempt);
+		blocking(move || {
+			let scratch = store.scratch(&label)?;
+			let task =
+				Task { program: &program, input: input.as_deref(), args, limits, scratch: &scratch };
+			let result = executor.execute(&task, &control).map_err(Failure::from).and_then(|done| {
+				let output = H256(done.output_hash);
+				store.keep_output(output, &done.output)?;
+				Ok(Output {
+					exit_code: done.exit_code,
+					units: done.units,
+					output,
+					output_len: done.output_len,
+					detail: done.detail,
+				})
+			});
+			let _ = std::fs::remove_dir_all(&scratch);
+			result
+		})
+		.await
+	}
+}
+
+async fn blocking<T: Send + 'static>(
+	work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+	match tokio::task::spawn_blocking(work).await {
+		Ok(result) => result,
+		Err(error) => Err(Failure::Internal(error.to_string())),
+	}
+}
