@@ -30,7 +30,7 @@ impl From<Header> for BlockInfo {
 	fn from(header: Header) -> Self {
 		Self {
 			number: u32::try_from(header.number).unwrap_or(u32::MAX),
-			hash: H256(sp_core::hashing::blake2_256(&header.encode())),
+			hash: H256(sp_crypto_hashing::blake2_256(&header.encode())),
 			parent: header.parent_hash,
 		}
 	}

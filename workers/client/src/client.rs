@@ -358,7 +358,7 @@ impl Client {
 
 	/// Puts an encoded extrinsic into the node's pool. Returns its hash.
 	pub async fn submit_extrinsic(&self, extrinsic: &[u8]) -> Result<H256> {
-		let hash = H256(sp_core::hashing::blake2_256(extrinsic));
+		let hash = H256(sp_crypto_hashing::blake2_256(extrinsic));
 		match self.rpc_call::<H256, 1>("author_submitExtrinsic", [json!(to_hex(extrinsic))]).await {
 			Ok(hash) => Ok(hash),
 			Err(Error::Rpc { code: ALREADY_IMPORTED, .. }) => Ok(hash),

@@ -57,11 +57,6 @@ impl Rpc {
 		Ok(Self { client: RpcClient::new(client), request_timeout: options.request_timeout })
 	}
 
-	/// The connection as other parts of the library want it.
-	pub(crate) fn inner(&self) -> &RpcClient {
-		&self.client
-	}
-
 	/// One request. It is sent again if the connection is lost, so it must be harmless to send it twice.
 	pub(crate) async fn request<R: DeserializeOwned>(
 		&self,

@@ -1,7 +1,7 @@
 //! Keys of storage items, made from the metadata.
 
 use serde::Deserialize;
-use sp_core::hashing::{blake2_128, blake2_256, twox_64, twox_128, twox_256};
+use sp_crypto_hashing::{blake2_128, blake2_256, twox_64, twox_128, twox_256};
 use subxt::metadata::StorageHasher;
 
 use crate::{Error, Result, Runtime};
