@@ -75,6 +75,7 @@ export class Chain {
 				// The workers of these tests talk to the chain by RPC; gateways of other chains shall not be disturbed.
 				'--offchain-worker', 'never',
 				'--no-telemetry',
+				'--no-hardware-benchmarks',
 				...args,
 			],
 			// The temporary data of `--tmp` goes where we remove it.
