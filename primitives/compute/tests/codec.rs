@@ -8,9 +8,7 @@ use std::fmt::Debug;
 
 use codec::{DecodeAll, Encode, MaxEncodedLen};
 use io_primitives::{
-	gateway::{
-		SyncRequest, SyncResponse, MAX_CALLS, MAX_KEYS, MAX_RESPONSE_BYTES,
-	},
+	gateway::{SyncRequest, SyncResponse, MAX_CALLS, MAX_KEYS, MAX_RESPONSE_BYTES},
 	AccountId, Assignment, ClassInfo, JobSpec, JobView, Offence, Outcome, Profile,
 	SignedWorkerCall, WorkerCall, WorkerKey, WorkerView,
 };
@@ -153,7 +151,7 @@ proptest! {
 }
 
 proptest! {
-	#![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
+	#![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
 
 	#[test]
 	fn should_survive_when_the_bytes_are_random(bytes in vec(any::<u8>(), 0..2_000)) {

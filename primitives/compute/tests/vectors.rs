@@ -18,12 +18,16 @@ use io_primitives::{
 use sp_core::{sr25519, Pair, H256};
 
 const GENESIS: H256 = H256([0x11; 32]);
-const WORKER: WorkerKey = WorkerKey::from_raw([0x22; 32]);
+
 const OPERATOR: AccountId = AccountId::new([0x33; 32]);
 const REQUESTER: AccountId = AccountId::new([0x44; 32]);
 const JOB: u64 = 0x0a0b;
 const VALID_UNTIL: u32 = 0x0102_0304;
 const COIN: u128 = 1_000_000_000_000;
+
+fn worker() -> WorkerKey {
+	WorkerKey::from_raw([0x22; 32])
+}
 
 fn at(locator: &str) -> Locator {
 	locator.as_bytes().to_vec().try_into().unwrap()
@@ -110,7 +114,7 @@ fn reveal() -> WorkerCall {
 
 fn signed(call: WorkerCall) -> SignedWorkerCall {
 	SignedWorkerCall {
-		worker: WORKER,
+		worker: worker(),
 		call,
 		valid_until: VALID_UNTIL,
 		signature: sr25519::Signature::from_raw([0xbb; 64]),
@@ -134,7 +138,7 @@ fn assignment() -> Assignment<AccountId> {
 
 fn view() -> WorkerView<AccountId> {
 	WorkerView {
-		worker: WORKER,
+		worker: worker(),
 		operator: OPERATOR,
 		profile: profile(),
 		online: true,
@@ -167,7 +171,7 @@ fn job_view() -> JobView<AccountId> {
 				attempt: 1,
 				deadline: 130,
 				seat: Some(Seat {
-					worker: WORKER,
+					worker: worker(),
 					operator: OPERATOR,
 					ask: 4 * COIN,
 					bond: 12_000 * COIN,
@@ -192,7 +196,7 @@ fn job_view() -> JobView<AccountId> {
 			paid: 1,
 			refunded: 2,
 			fee: 3,
-			payees: vec![Payee { replica: 2, worker: WORKER, operator: OPERATOR, amount: 1 }]
+			payees: vec![Payee { replica: 2, worker: worker(), operator: OPERATOR, amount: 1 }]
 				.try_into()
 				.unwrap(),
 		}),
@@ -632,10 +636,7 @@ fn should_match_when_a_signed_call_is_encoded() {
 
 #[test]
 fn should_match_when_a_registration_payload_is_built() {
-	assert_eq!(
-		hex::encode(registration_payload(GENESIS, &OPERATOR)),
-		hex::encode(REGISTRATION)
-	);
+	assert_eq!(hex::encode(registration_payload(GENESIS, &OPERATOR)), hex::encode(REGISTRATION));
 }
 
 #[test]
@@ -649,12 +650,8 @@ fn should_match_when_a_sync_request_is_encoded() {
 		genesis: GENESIS,
 		best: 101,
 		workers: vec![
-			WorkerSync { worker: WORKER, view: Some(view()), assignments: vec![assignment()] },
-			WorkerSync {
-				worker: WorkerKey::from_raw([0x33; 32]),
-				view: None,
-				assignments: vec![],
-			},
+			WorkerSync { worker: worker(), view: Some(view()), assignments: vec![assignment()] },
+			WorkerSync { worker: WorkerKey::from_raw([0x33; 32]), view: None, assignments: vec![] },
 		],
 	};
 	check(request, REQUEST);
@@ -663,7 +660,7 @@ fn should_match_when_a_sync_request_is_encoded() {
 #[test]
 fn should_match_when_a_sync_response_is_encoded() {
 	let response = SyncResponse {
-		keys: vec![WORKER].try_into().unwrap(),
+		keys: vec![worker()].try_into().unwrap(),
 		calls: vec![signed(heartbeat()), signed(reveal())].try_into().unwrap(),
 	};
 	check(response, RESPONSE);
@@ -685,10 +682,9 @@ fn should_match_when_a_result_digest_is_computed() {
 
 #[test]
 fn should_match_when_a_commitment_is_computed() {
-	let opening =
-		Opening { digest: H256([0x77; 32]), units: 900, exit_code: -3, salt: [0x88; 32] };
+	let opening = Opening { digest: H256([0x77; 32]), units: 900, exit_code: -3, salt: [0x88; 32] };
 	assert_eq!(
-		commitment(&WORKER, JOB, 2, 1, &opening).0,
+		commitment(&worker(), JOB, 2, 1, &opening).0,
 		hex!("ba07111c36614e149d5ffa2c494d9776c3eb7f18bf69f37b227f992159722c50")
 	);
 }
@@ -709,10 +705,10 @@ fn should_round_up_when_fuel_becomes_units() {
 /// The key that both libraries make of the same seed, and a signature that `schnorrkel` once made of
 /// `PAYLOAD_REVEAL` with it.
 const SEED: [u8; 32] = [0x5e; 32];
-const PUBLIC: [u8; 32] = hex!("0000000000000000000000000000000000000000000000000000000000000000");
+const PUBLIC: [u8; 32] = hex!("f211e23694387f5cf18a21d543fc78802f9aa359ed18a274267b07fb7383e50a");
 const SIGNATURE: [u8; 64] = hex!(
-	"0000000000000000000000000000000000000000000000000000000000000000"
-	"0000000000000000000000000000000000000000000000000000000000000000"
+	"0c1be412894ad7f1ea406fb95fccf28d7bb62ea6a91f7fde4b2e391f1ac05f11"
+	"91be2185f7d52e334e54244ad9ebef8ae1423d1d79c52fbd10d66f60eea68e84"
 );
 
 fn keypair() -> schnorrkel::Keypair {

@@ -3,16 +3,11 @@
 use io_primitives::{
 	gateway::{SyncRequest, SyncResponse, WorkerSync, MAX_CALLS, MAX_KEYS},
 	job::{Args, Kernel, Payee, Seat, MAX_TOTAL_REPLICAS},
-	AccountId, Accelerator, Assignment, ClassInfo, Engine, Engines, FailReason, JobSpec, JobState,
+	Accelerator, AccountId, Assignment, ClassInfo, Engine, Engines, FailReason, JobSpec, JobState,
 	JobView, Locator, Locators, MissReason, Offence, OffenceReason, Outcome, Price, Profile,
 	Program, Reason, Replica, ReplicaState, SignedWorkerCall, WorkerCall, WorkerKey, WorkerView,
 };
-use proptest::{
-	collection::vec,
-	option,
-	prelude::*,
-	sample::select,
-};
+use proptest::{collection::vec, option, prelude::*, sample::select};
 use sp_core::{sr25519, ConstU32, Get, H256};
 use sp_runtime::BoundedVec;
 
@@ -168,7 +163,12 @@ pub(crate) fn job_state() -> impl Strategy<Value = JobState> {
 }
 
 fn miss_reason() -> impl Strategy<Value = MissReason> {
-	select(vec![MissReason::NoShow, MissReason::Late, MissReason::Unrevealed, MissReason::Disagreed])
+	select(vec![
+		MissReason::NoShow,
+		MissReason::Late,
+		MissReason::Unrevealed,
+		MissReason::Disagreed,
+	])
 }
 
 pub(crate) fn replica_state() -> impl Strategy<Value = ReplicaState> {
@@ -185,8 +185,12 @@ pub(crate) fn replica_state() -> impl Strategy<Value = ReplicaState> {
 }
 
 fn seat() -> impl Strategy<Value = Seat<AccountId>> {
-	(key(), account(), any::<(u128, u128)>())
-		.prop_map(|(worker, operator, (ask, bond))| Seat { worker, operator, ask, bond })
+	(key(), account(), any::<(u128, u128)>()).prop_map(|(worker, operator, (ask, bond))| Seat {
+		worker,
+		operator,
+		ask,
+		bond,
+	})
 }
 
 pub(crate) fn replica() -> impl Strategy<Value = Replica<AccountId>> {
@@ -199,16 +203,9 @@ pub(crate) fn outcome() -> impl Strategy<Value = Outcome<AccountId>> {
 		(any::<(u64, u32, u64, i32)>(), account(), job_state(), hash()),
 		option::of(select(vec![FailReason::AttemptsExhausted, FailReason::NoQuorum])),
 		any::<(u128, u128, u128)>(),
-		bounded::<_, MAX_TOTAL_REPLICAS>(
-			(any::<(u8, u128)>(), key(), account()).prop_map(
-				|((replica, amount), worker, operator)| Payee {
-					replica,
-					worker,
-					operator,
-					amount,
-				},
-			),
-		),
+		bounded::<_, MAX_TOTAL_REPLICAS>((any::<(u8, u128)>(), key(), account()).prop_map(
+			|((replica, amount), worker, operator)| Payee { replica, worker, operator, amount },
+		)),
 	)
 		.prop_map(|(head, fail_reason, (paid, refunded, fee), payees)| {
 			let ((id, ended_at, units, exit_code), requester, state, digest) = head;
@@ -263,13 +260,7 @@ pub(crate) fn price() -> impl Strategy<Value = Price> {
 }
 
 pub(crate) fn assignment() -> impl Strategy<Value = Assignment<AccountId>> {
-	(
-		any::<(u64, u8, u8, u32, u128, u128)>(),
-		account(),
-		job_state(),
-		replica_state(),
-		spec(),
-	)
+	(any::<(u64, u8, u8, u32, u128, u128)>(), account(), job_state(), replica_state(), spec())
 		.prop_map(|(numbers, requester, job_state, state, spec)| {
 			let (job, replica, attempt, deadline, ask, bond) = numbers;
 			Assignment {
@@ -314,8 +305,11 @@ pub(crate) fn worker_view() -> impl Strategy<Value = WorkerView<AccountId>> {
 pub(crate) fn request() -> impl Strategy<Value = SyncRequest<AccountId>> {
 	let worker = (key(), option::of(worker_view()), vec(assignment(), 0..3))
 		.prop_map(|(worker, view, assignments)| WorkerSync { worker, view, assignments });
-	(hash(), any::<u32>(), vec(worker, 0..4))
-		.prop_map(|(genesis, best, workers)| SyncRequest { genesis, best, workers })
+	(hash(), any::<u32>(), vec(worker, 0..4)).prop_map(|(genesis, best, workers)| SyncRequest {
+		genesis,
+		best,
+		workers,
+	})
 }
 
 pub(crate) fn response() -> impl Strategy<Value = SyncResponse> {
