@@ -75,6 +75,7 @@ struct Inner {
 pub(crate) struct State {
 	pub(crate) best: BlockNumber,
 	pub(crate) last_sync: Option<Instant>,
+	last_off_chain_worker: Option<Instant>,
 	pub(crate) view: Option<WorkerView<AccountId>>,
 	pub(crate) live: BTreeMap<Execution, Live>,
 	pub(crate) draining: bool,
@@ -82,6 +83,8 @@ pub(crate) struct State {
 	heartbeat: Option<SignedWorkerCall>,
 	clock: BlockClock,
 	told_unregistered: bool,
+	/// Records that changed in memory, but could not be written.
+	unsaved: BTreeSet<Execution>,
 }
 
 /// An execution that is not finished.
@@ -146,6 +149,7 @@ impl Agent {
 		let state = State {
 			best: 0,
 			last_sync: None,
+			last_off_chain_worker: None,
 			view: None,
 			// Before the first sync nobody knows the chain, and then the journal is empty.
 			live: live
@@ -158,6 +162,7 @@ impl Agent {
 			heartbeat: journal.heartbeat()?,
 			clock: BlockClock { last: None, millis: 6_000 },
 			told_unregistered: false,
+			unsaved: BTreeSet::new(),
 		};
 		Ok(Agent(Arc::new(Inner {
 			keys,
@@ -204,6 +209,16 @@ impl Agent {
 		self.with_state(|state| state.last_sync.map(|at| at.elapsed()))
 	}
 
+	/// Since when no off-chain worker has called; `None` if none ever did.
+	pub fn last_off_chain_worker(&self) -> Option<Duration> {
+		self.with_state(|state| state.last_off_chain_worker.map(|at| at.elapsed()))
+	}
+
+	/// Notes that an off-chain worker called.
+	pub fn off_chain_worker_called(&self) {
+		lock(&self.0.state).last_off_chain_worker = Some(Instant::now());
+	}
+
 	/// Learns what the chain sees, and answers with what is to be sent. Blocking: it writes to the journal.
 	pub fn sync(&self, request: &SyncRequest<AccountId>) -> Result<SyncResponse, SyncError> {
 		self.0.journal.bind_genesis(request.genesis)?;
@@ -221,10 +236,10 @@ impl Agent {
 			return Ok(response);
 		};
 		let mut calls = Vec::new();
-		let mut dirty = BTreeSet::new();
+		let mut dirty = std::mem::take(&mut state.unsaved);
 		let heartbeat = self.heartbeat(state, entry, request);
 		calls.extend(heartbeat.clone());
-		self.look_at(state, entry, request, &mut calls, &mut dirty)?;
+		let looked = self.look_at(state, entry, request, &mut calls, &mut dirty);
 		self.forget(state, entry, request.best, &mut dirty);
 
 		let now = unix_seconds();
@@ -234,10 +249,15 @@ impl Agent {
 			}
 		}
 		let fresh = heartbeat.as_ref().filter(|call| Some(*call) != state.heartbeat.as_ref());
-		self.0.journal.write(&Batch {
+		let written = self.0.journal.write(&Batch {
 			records: dirty.iter().filter_map(|e| state.live.get(e)).map(|l| &l.record).collect(),
 			heartbeat: fresh,
-		})?;
+		});
+		if let Err(error) = looked.and(written) {
+			// Nothing is said now, and next time not before all of this is on disk.
+			state.unsaved = dirty;
+			return Err(error.into());
+		}
 		if fresh.is_some() {
 			self.0.metrics.heartbeats.inc();
 			state.heartbeat = heartbeat;
@@ -312,7 +332,7 @@ impl Agent {
 		request: &SyncRequest<AccountId>,
 		calls: &mut Vec<SignedWorkerCall>,
 		dirty: &mut BTreeSet<Execution>,
-	) -> Result<(), SyncError> {
+	) -> Result<(), journal::Error> {
 		let margin = Duration::from_millis(state.clock.millis);
 		for assignment in entry.assignments.iter().take(MAX_ASSIGNMENTS) {
 			if matches!(assignment.state, ReplicaState::Vacant | ReplicaState::Missed { .. }) {
@@ -390,26 +410,28 @@ impl Agent {
 		let (job, replica) = (assignment.job, assignment.replica);
 		match assignment.state {
 			ReplicaState::Vacant | ReplicaState::Missed { .. } => None,
-			ReplicaState::Assigned => match self.choose(live, assignment, request, has_place, draining, block) {
-				Choice::Wait => None,
-				Choice::Accept => {
-					if live.record.produced.is_none() && live.record.stage != Stage::Running {
-						live.record.stage = Stage::Accepted;
-					}
-					Some(WorkerCall::Accept { job, replica })
-				},
-				Choice::Decline(reason) => {
-					if live.record.stage != Stage::Declined {
-						tracing::warn!(execution = %live.record.execution, reason, "declined");
-						self.0.metrics.declined.inc();
-						live.record.note = reason;
-						live.record.stage = Stage::Declined;
-					}
-					if let Some(work) = live.work.take() {
-						work.cancel();
-					}
-					Some(WorkerCall::Decline { job, replica })
-				},
+			ReplicaState::Assigned => {
+				match self.choose(live, assignment, request, has_place, draining, block) {
+					Choice::Wait => None,
+					Choice::Accept => {
+						if live.record.produced.is_none() && live.record.stage != Stage::Running {
+							live.record.stage = Stage::Accepted;
+						}
+						Some(WorkerCall::Accept { job, replica })
+					},
+					Choice::Decline(reason) => {
+						if live.record.stage != Stage::Declined {
+							tracing::warn!(execution = %live.record.execution, reason, "declined");
+							self.0.metrics.declined.inc();
+							live.record.note = reason;
+							live.record.stage = Stage::Declined;
+						}
+						if let Some(work) = live.work.take() {
+							work.cancel();
+						}
+						Some(WorkerCall::Decline { job, replica })
+					},
+				}
 			},
 			ReplicaState::Accepted => match &live.record.produced {
 				Some(produced) => {
@@ -586,6 +608,7 @@ impl Agent {
 		let batch = Batch { records: vec![&live.record], heartbeat: None };
 		if let Err(error) = self.0.journal.write(&batch) {
 			tracing::error!(%execution, %error, "the journal cannot be written");
+			state.unsaved.insert(execution);
 		}
 		tracing::info!(%execution, "running");
 	}
@@ -717,9 +740,7 @@ impl Agent {
 
 	/// Forgets old things: finished executions, surplus contents. Notices whether the disk is full. Blocking.
 	pub fn tidy(&self, keep: Duration) {
-		if let Err(error) =
-			self.0.journal.prune(unix_seconds().saturating_sub(keep.as_secs()))
-		{
+		if let Err(error) = self.0.journal.prune(unix_seconds().saturating_sub(keep.as_secs())) {
 			tracing::error!(%error, "the journal cannot be tidied");
 		}
 		if let Err(error) = self.0.runner.store().tidy() {
@@ -753,11 +774,7 @@ enum Choice {
 }
 
 /// The execution that `work` is for, unless it has been replaced or dropped meanwhile.
-fn own<'a>(
-	state: &'a mut State,
-	execution: Execution,
-	work: &Arc<Work>,
-) -> Option<&'a mut Live> {
+fn own<'a>(state: &'a mut State, execution: Execution, work: &Arc<Work>) -> Option<&'a mut Live> {
 	state
 		.live
 		.get_mut(&execution)

@@ -292,7 +292,12 @@ impl Config {
 
 	/// The genesis hash that the owner pinned.
 	pub fn genesis(&self) -> Result<Option<H256>, Error> {
-		self.chain.genesis.as_deref().map(parse_hash).transpose().map_err(|p| bad("chain.genesis", p))
+		self.chain
+			.genesis
+			.as_deref()
+			.map(parse_hash)
+			.transpose()
+			.map_err(|p| bad("chain.genesis", p))
 	}
 
 	/// Where the keystore lies.

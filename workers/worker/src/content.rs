@@ -101,11 +101,11 @@ pub struct Store(Arc<Inner>);
 struct Inner {
 	root: PathBuf,
 	bounds: Bounds,
-	state: Mutex<State>,
+	state: Mutex<Index>,
 }
 
 #[derive(Default)]
-struct State {
+struct Index {
 	pins: HashMap<H256, usize>,
 	/// Contents whose hash this process has checked.
 	checked: HashSet<H256>,
@@ -183,7 +183,7 @@ impl Store {
 		let store = Store(Arc::new(Inner {
 			root: root.into(),
 			bounds,
-			state: Mutex::new(State::default()),
+			state: Mutex::new(Index::default()),
 		}));
 		for folder in ["cache", "output", "partial", "scratch"] {
 			let folder = root.join(folder);
@@ -366,8 +366,9 @@ fn move_durably(from: &Path, to: &Path) -> Result<(), Error> {
 	fs::File::open(from).and_then(|file| file.sync_all()).map_err(Error::io(from))?;
 	fs::rename(from, to).map_err(Error::io(to))?;
 	match to.parent() {
-		Some(folder) =>
-			fs::File::open(folder).and_then(|dir| dir.sync_all()).map_err(Error::io(folder)),
+		Some(folder) => {
+			fs::File::open(folder).and_then(|dir| dir.sync_all()).map_err(Error::io(folder))
+		},
 		None => Ok(()),
 	}
 }
@@ -397,7 +398,10 @@ async fn serve(
 	headers: HeaderMap,
 ) -> Response {
 	let Some(hash) = parse_name(&hash) else {
-		return (StatusCode::BAD_REQUEST, "the name of a content is its BLAKE3 hash: 64 hexadecimal digits\n")
+		return (
+			StatusCode::BAD_REQUEST,
+			"the name of a content is its BLAKE3 hash: 64 hexadecimal digits\n",
+		)
 			.into_response();
 	};
 	let path = store.output_path(hash);
@@ -408,8 +412,10 @@ async fn serve(
 	};
 	let (mut file, len) = match opened.await {
 		Ok(opened) => opened,
-		Err(e) if e.kind() == io::ErrorKind::NotFound =>
-			return (StatusCode::NOT_FOUND, "this worker does not have it, or not any more\n").into_response(),
+		Err(e) if e.kind() == io::ErrorKind::NotFound => {
+			return (StatusCode::NOT_FOUND, "this worker does not have it, or not any more\n")
+				.into_response();
+		},
 		Err(error) => {
 			tracing::error!(%error, path = %path.display(), "an output cannot be read");
 			return StatusCode::INTERNAL_SERVER_ERROR.into_response();
@@ -476,8 +482,9 @@ fn parse_range(text: &str, len: u64) -> Range {
 	};
 	match (number(first), number(last)) {
 		(Some(start), _) if last.is_empty() && start < len => Range::Part(start, len),
-		(Some(start), Some(end)) if start <= end && start < len =>
-			Range::Part(start, end.saturating_add(1).min(len)),
+		(Some(start), Some(end)) if start <= end && start < len => {
+			Range::Part(start, end.saturating_add(1).min(len))
+		},
 		(Some(start), Some(end)) if start > end => Range::Ignore,
 		(Some(_), Some(_)) => Range::Outside,
 		(Some(_), None) if last.is_empty() => Range::Outside,
@@ -493,12 +500,8 @@ mod tests {
 	use super::*;
 
 	fn store(folder: &Path) -> Store {
-		let bounds = Bounds {
-			cache: 25,
-			output: 25,
-			keep_output: Duration::from_secs(3600),
-			min_free: 0,
-		};
+		let bounds =
+			Bounds { cache: 25, output: 25, keep_output: Duration::from_secs(3600), min_free: 0 };
 		Store::open(folder, bounds).unwrap()
 	}
 

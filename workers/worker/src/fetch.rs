@@ -154,8 +154,7 @@ impl reqwest::dns::Resolve for PublicOnly {
 	fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
 		let host = name.as_str().to_owned();
 		Box::pin(async move {
-			let all: Vec<SocketAddr> =
-				tokio::net::lookup_host((host.as_str(), 0)).await?.collect();
+			let all: Vec<SocketAddr> = tokio::net::lookup_host((host.as_str(), 0)).await?.collect();
 			let public: Vec<SocketAddr> =
 				all.iter().copied().filter(|address| net::is_public(address.ip())).collect();
 			match (public.is_empty(), all.first()) {
@@ -198,8 +197,9 @@ impl Fetcher {
 				return attempt.error(io::Error::other("redirects to something that is not HTTP"));
 			}
 			match private_literal(attempt.url()) {
-				Some(host) if !allow_private =>
-					attempt.error(io::Error::other(Fault::Private(host).to_string())),
+				Some(host) if !allow_private => {
+					attempt.error(io::Error::other(Fault::Private(host).to_string()))
+				},
 				_ => attempt.follow(),
 			}
 		});
@@ -359,13 +359,16 @@ impl Fetcher {
 			.map_err(|e| Fault::Http(describe(&e)))?;
 
 		let mut file = match response.status() {
-			StatusCode::PARTIAL_CONTENT if have > 0 && starts_at(&response, have) =>
-				tokio::fs::File::options().append(true).open(part).await.map_err(local)?,
+			StatusCode::PARTIAL_CONTENT if have > 0 && starts_at(&response, have) => {
+				tokio::fs::File::options().append(true).open(part).await.map_err(local)?
+			},
 			StatusCode::OK => {
 				have = 0;
 				tokio::fs::File::create(part).await.map_err(local)?
 			},
-			StatusCode::RANGE_NOT_SATISFIABLE if have > 0 && wanted.length == Length::AtMost(most) => {
+			StatusCode::RANGE_NOT_SATISFIABLE
+				if have > 0 && wanted.length == Length::AtMost(most) =>
+			{
 				// There is nothing after what we have: it is complete, or wrong, as the hash will tell.
 				progress.set_done(have);
 				return Ok(());
@@ -375,8 +378,9 @@ impl Fetcher {
 		if let Some(rest) = response.content_length() {
 			let total = have.saturating_add(rest);
 			match wanted.length {
-				Length::Exactly(expected) if total != expected =>
-					return Err(Fault::Length { found: total, expected }),
+				Length::Exactly(expected) if total != expected => {
+					return Err(Fault::Length { found: total, expected });
+				},
 				_ if total > most => return Err(Fault::TooLong(most)),
 				_ => {},
 			}
@@ -419,8 +423,9 @@ impl Fetcher {
 		}
 		file.flush().await.map_err(local)?;
 		match wanted.length {
-			Length::Exactly(expected) if have != expected =>
-				Err(Fault::Length { found: have, expected }),
+			Length::Exactly(expected) if have != expected => {
+				Err(Fault::Length { found: have, expected })
+			},
 			_ => Ok(()),
 		}
 	}
@@ -458,8 +463,9 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T, content::Error> {
 	match tokio::task::spawn_blocking(work).await {
 		Ok(result) => result,
-		Err(error) =>
-			Err(content::Error::Io { path: PathBuf::new(), source: io::Error::other(error) }),
+		Err(error) => {
+			Err(content::Error::Io { path: PathBuf::new(), source: io::Error::other(error) })
+		},
 	}
 }
 
@@ -469,7 +475,8 @@ mod tests {
 
 	#[test]
 	fn should_find_private_addresses_when_urls_name_them() {
-		for url in ["http://127.0.0.1/x", "http://[::1]:80/", "http://0x7f.1/", "http://2130706433/"]
+		for url in
+			["http://127.0.0.1/x", "http://[::1]:80/", "http://0x7f.1/", "http://2130706433/"]
 		{
 			assert!(private_literal(&Url::parse(url).unwrap()).is_some(), "{url}");
 		}

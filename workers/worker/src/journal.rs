@@ -67,9 +67,7 @@ pub enum Error {
 }
 
 /// Which execution: a draw of a replica of a job.
-#[derive(
-	Encode, Decode, Serialize, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug,
-)]
+#[derive(Encode, Decode, Serialize, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Execution {
 	/// The job.
 	pub job: JobId,
@@ -446,7 +444,9 @@ fn open_database(path: &Path) -> Result<Database, Open> {
 					e.kind(),
 					std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof
 				) =>
-				Open::Failed(e.to_string()),
+			{
+				Open::Failed(e.to_string())
+			},
 			other => Open::Damaged(other.to_string()),
 		})?;
 		read_all(&db).map_err(|e| Open::Damaged(e.to_string()))?;

@@ -304,11 +304,8 @@ fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 	fs::create_dir_all(folder).map_err(io)?;
 	let temporary = path.with_extension(format!("tmp{}", std::process::id()));
 	let written = (|| {
-		let mut file = fs::OpenOptions::new()
-			.write(true)
-			.create_new(true)
-			.mode(0o600)
-			.open(&temporary)?;
+		let mut file =
+			fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
 		file.write_all(bytes)?;
 		file.sync_all()?;
 		// A hard link instead of a rename: it fails if the name is taken.

@@ -170,8 +170,7 @@ fn is_public_v6(v6: Ipv6Addr) -> bool {
 		[0, 0, 0, 0, 0, 0, ..] => false,
 		[0x64, 0xff9b, 0, 0, 0, 0, ..] => is_public_v4(low),
 		// 6to4 holds an IPv4 address in front.
-		[0x2002, high, mid, ..] =>
-			is_public_v4(Ipv4Addr::from(((high as u32) << 16) | mid as u32)),
+		[0x2002, high, mid, ..] => is_public_v4(Ipv4Addr::from(((high as u32) << 16) | mid as u32)),
 		// Teredo and the other special blocks in 2001:0000::/23, documentation.
 		[0x2001, second, ..] if second < 0x200 || second == 0xdb8 => false,
 		// All public addresses given out so far are in 2000::/3.
@@ -186,10 +185,26 @@ mod tests {
 	#[test]
 	fn should_call_an_address_private_when_it_is() {
 		for text in [
-			"127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "0.0.0.0",
-			"100.64.0.1", "224.0.0.1", "255.255.255.255", "::1", "::", "fe80::1", "fd00::1",
-			"::ffff:127.0.0.1", "::127.0.0.1", "64:ff9b::10.0.0.1", "2002:7f00:1::", "2001:db8::1",
-			"ff02::1", "2001:0:1::",
+			"127.0.0.1",
+			"10.1.2.3",
+			"172.16.0.1",
+			"192.168.1.1",
+			"169.254.169.254",
+			"0.0.0.0",
+			"100.64.0.1",
+			"224.0.0.1",
+			"255.255.255.255",
+			"::1",
+			"::",
+			"fe80::1",
+			"fd00::1",
+			"::ffff:127.0.0.1",
+			"::127.0.0.1",
+			"64:ff9b::10.0.0.1",
+			"2002:7f00:1::",
+			"2001:db8::1",
+			"ff02::1",
+			"2001:0:1::",
 		] {
 			assert!(!is_public(text.parse().unwrap()), "{text}");
 		}

@@ -247,8 +247,10 @@ impl Runner {
 		loop {
 			match self.execute(execution, spec, &program, input.as_ref(), work).await {
 				Ok(output) => return Ok(output),
-				Err(failure @ (Failure::Executor(io_executor::Error::Cancelled) | Failure::Cancelled)) =>
-					return Err(failure),
+				Err(
+					failure @ (Failure::Executor(io_executor::Error::Cancelled)
+					| Failure::Cancelled),
+				) => return Err(failure),
 				Err(failure) if tries < self.settings.retries => {
 					tries += 1;
 					tracing::warn!(%execution, %failure, tries, "a run failed on this machine; trying again");
@@ -309,23 +311,28 @@ impl Runner {
 		};
 		let args = spec.args.iter().map(|arg| arg.to_vec()).collect();
 		let control = work.control.clone();
-		let label =
-			format!("{}-{}-{}", execution.job, execution.replica, execution.attempt);
+		let label = format!("{}-{}-{}", execution.job, execution.replica, execution.attempt);
 		blocking(move || {
 			let scratch = store.scratch(&label)?;
-			let task =
-				Task { program: &program, input: input.as_deref(), args, limits, scratch: &scratch };
-			let result = executor.execute(&task, &control).map_err(Failure::from).and_then(|done| {
-				let output = H256(done.output_hash);
-				store.keep_output(output, &done.output)?;
-				Ok(Output {
-					exit_code: done.exit_code,
-					units: done.units,
-					output,
-					output_len: done.output_len,
-					detail: done.detail,
-				})
-			});
+			let task = Task {
+				program: &program,
+				input: input.as_deref(),
+				args,
+				limits,
+				scratch: &scratch,
+			};
+			let result =
+				executor.execute(&task, &control).map_err(Failure::from).and_then(|done| {
+					let output = H256(done.output_hash);
+					store.keep_output(output, &done.output)?;
+					Ok(Output {
+						exit_code: done.exit_code,
+						units: done.units,
+						output,
+						output_len: done.output_len,
+						detail: done.detail,
+					})
+				});
 			let _ = std::fs::remove_dir_all(&scratch);
 			result
 		})

@@ -1,0 +1,243 @@
+//! The running worker: its parts put together, and stopped in order.
+
+use std::{
+	os::unix::fs::DirBuilderExt,
+	path::PathBuf,
+	time::{Duration, Instant},
+};
+
+use io_executor::Executor;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::{
+	agent::{Agent, Settings},
+	config::{self, Config, MIB},
+	content::{self, Bounds, Store},
+	direct,
+	fetch::{self, Fetcher},
+	gateway,
+	journal::{self, Journal},
+	keystore::Keys,
+	metrics::Metrics,
+	net::{BindError, Guarded, bind},
+	runner::Runner,
+};
+
+/// Connections of the gateway at the same time: a node's, and some of the owner's.
+const GATEWAY_CONNECTIONS: usize = 64;
+/// Connections on which nothing moves for so long are closed.
+const IDLE: Duration = Duration::from_secs(30);
+/// How often the disk is looked at.
+const DISK_EVERY: Duration = Duration::from_secs(5);
+/// How often old things are removed.
+const TIDY_EVERY: Duration = Duration::from_secs(600);
+
+/// Why the worker does not start, or stopped by itself.
+#[derive(thiserror::Error, Debug)]
+pub enum Error {
+	/// The settings.
+	#[error(transparent)]
+	Config(#[from] config::Error),
+	/// The data folder.
+	#[error("cannot use the data folder {}: {source}", path.display())]
+	DataDir {
+		/// Which folder.
+		path: PathBuf,
+		/// Why.
+		source: std::io::Error,
+	},
+	/// The journal.
+	#[error(transparent)]
+	Journal(#[from] journal::Error),
+	/// The content store.
+	#[error(transparent)]
+	Content(#[from] content::Error),
+	/// The HTTP client.
+	#[error(transparent)]
+	Fetch(#[from] fetch::Error),
+	/// The engine.
+	#[error("the execution engine does not start: {0}")]
+	Executor(#[from] io_executor::Error),
+	/// A port.
+	#[error(transparent)]
+	Bind(#[from] BindError),
+	/// The system.
+	#[error("{what}: {source}")]
+	System {
+		/// What failed.
+		what: &'static str,
+		/// Why.
+		source: std::io::Error,
+	},
+}
+
+/// Makes the data folder, readable for its owner only.
+pub fn make_data_dir(config: &Config) -> Result<(), Error> {
+	std::fs::DirBuilder::new()
+		.recursive(true)
+		.mode(0o700)
+		.create(&config.data_dir)
+		.map_err(|source| Error::DataDir { path: config.data_dir.clone(), source })
+}
+
+/// Opens the content store that the settings describe.
+pub fn open_store(config: &Config) -> Result<Store, content::Error> {
+	let bounds = Bounds {
+		cache: config.content.cache_mib.saturating_mul(MIB),
+		output: config.content.output_mib.saturating_mul(MIB),
+		keep_output: keep_output(config),
+		min_free: config.min_free(),
+	};
+	Store::open(&config.data_dir, bounds)
+}
+
+fn keep_output(config: &Config) -> Duration {
+	Duration::from_secs(config.content.keep_output_hours.saturating_mul(3600))
+}
+
+/// Makes the engine that the settings describe.
+pub fn make_executor(config: &Config) -> Result<Executor, io_executor::Error> {
+	let mut settings = io_executor::Config::default();
+	settings.compile_cache = Some(config.data_dir.join("compiled"));
+	Executor::new(settings)
+}
+
+/// Runs the worker until it is told to stop.
+pub async fn run(config: Config, keys: Keys) -> Result<(), Error> {
+	config.check()?;
+	make_data_dir(&config)?;
+	let (journal, opened) =
+		Journal::open(&config.journal_path(), keys.worker(), config.genesis()?)?;
+	for damage in &opened.damaged {
+		tracing::error!("the journal was damaged; set aside: {damage}");
+	}
+	if let Some(path) = &opened.moved_to {
+		tracing::error!(path = %path.display(), "the damaged journal was moved; unfinished jobs are done again");
+	}
+	for record in &opened.live {
+		tracing::info!(execution = %record.execution, stage = ?record.stage, "going on");
+	}
+	let store = open_store(&config)?;
+	let fetcher = Fetcher::new(config.fetch.clone(), store.clone())?;
+	let executor = make_executor(&config)?;
+	let gateway_socket = bind("gateway", config.gateway.listen).await?;
+	let content_socket = bind("content server", config.content.listen).await?;
+	let system = |what| move |source| Error::System { what, source };
+	let content_bound = content_socket.local_addr().map_err(system("content server"))?;
+	let gateway_bound = gateway_socket.local_addr().map_err(system("gateway"))?;
+	let public_url = config.public_url(content_bound);
+	if config.content.public_url.is_none() {
+		tracing::warn!(
+			url = public_url,
+			"content.public_url is not set: only this machine can fetch outputs"
+		);
+	}
+	if config.fetch.allow_private_addresses {
+		tracing::warn!(
+			"fetch.allow_private_addresses is set: jobs may reach into this machine's network"
+		);
+	}
+
+	let runner = Runner::new(executor, store.clone(), fetcher, config.capacity, config.run.clone());
+	let settings = Settings {
+		capacity: config.capacity,
+		accept_margin: config.chain.accept_margin_blocks,
+		public_url: public_url.clone(),
+	};
+	let agent = Agent::new(
+		keys,
+		journal,
+		opened.live,
+		runner,
+		Metrics::default(),
+		settings,
+		tokio::runtime::Handle::current(),
+	)?;
+	check_disk(&agent).await;
+
+	let mut terminate = signal(SignalKind::terminate()).map_err(system("SIGTERM"))?;
+	let mut interrupt = signal(SignalKind::interrupt()).map_err(system("SIGINT"))?;
+	let gateway_guard = Guarded::new(gateway_socket, GATEWAY_CONNECTIONS, IDLE);
+	let mut gateway_server =
+		tokio::spawn(axum::serve(gateway_guard, gateway::router(agent.clone())).into_future());
+	let content_guard = Guarded::new(content_socket, config.content.max_connections, IDLE);
+	let mut content_server =
+		tokio::spawn(axum::serve(content_guard, content::router(store)).into_future());
+	let direct = config.chain.rpc.clone().map(|url| {
+		let after = Duration::from_secs(config.chain.rpc_after_seconds);
+		tokio::spawn(direct::run(agent.clone(), url, after))
+	});
+	tracing::info!(
+		worker = %agent.worker(),
+		gateway = %gateway_bound,
+		outputs = public_url,
+		data = %config.data_dir.display(),
+		"io-worker {} runs",
+		env!("CARGO_PKG_VERSION")
+	);
+
+	let mut disk = tokio::time::interval(DISK_EVERY);
+	let mut tidy = tokio::time::interval(TIDY_EVERY);
+	let mut stopping: Option<Instant> = None;
+	let drain = Duration::from_secs(config.drain_seconds);
+	loop {
+		let poll =
+			if stopping.is_some() { Duration::from_millis(100) } else { Duration::from_secs(3600) };
+		tokio::select! {
+			_ = terminate.recv() => {},
+			_ = interrupt.recv() => {},
+			_ = disk.tick() => {
+				check_disk(&agent).await;
+				continue;
+			},
+			_ = tidy.tick() => {
+				let (agent, keep) = (agent.clone(), keep_output(&config));
+				let _ = tokio::task::spawn_blocking(move || agent.tidy(keep)).await;
+				continue;
+			},
+			result = &mut gateway_server => return Err(ended("gateway", result)),
+			result = &mut content_server => return Err(ended("content server", result)),
+			() = tokio::time::sleep(poll) => {
+				match stopping {
+					Some(since) if !agent.is_due() || since.elapsed() >= drain => break,
+					_ => continue,
+				}
+			},
+		}
+		// A signal.
+		if stopping.is_some() {
+			tracing::warn!("told to stop again: stopping now");
+			break;
+		}
+		agent.drain();
+		stopping = Some(Instant::now());
+		if agent.is_due() {
+			tracing::info!(
+				"stopping: waiting at most {} s for the chain to take our results",
+				drain.as_secs()
+			);
+		}
+	}
+	agent.stop();
+	if let Some(direct) = direct {
+		direct.abort();
+	}
+	gateway_server.abort();
+	content_server.abort();
+	tracing::info!("stopped; unfinished jobs go on at the next start");
+	Ok(())
+}
+
+async fn check_disk(agent: &Agent) {
+	let agent = agent.clone();
+	let _ = tokio::task::spawn_blocking(move || agent.check_disk()).await;
+}
+
+fn ended(what: &'static str, result: Result<std::io::Result<()>, tokio::task::JoinError>) -> Error {
+	let source = match result {
+		Ok(Ok(())) => std::io::Error::other("the server ended"),
+		Ok(Err(error)) => error,
+		Err(error) => std::io::Error::other(error),
+	};
+	Error::System { what, source }
+}
