@@ -36,7 +36,7 @@ bad = [(p["name"], p["license"]) for p in json.load(sys.stdin)["packages"] if p[
 for name, licence in bad: print(f"check-tree: licence of {name} is not in deny.toml: {licence}", file=sys.stderr)
 sys.exit(bool(bad))' || failed=1
 
-for script in scripts/*.sh .ci/run; do [ -x "$script" ] || bad "$script has no run bit"; done
+for script in scripts/{setup,demo,dev,test,bench,check-tree}.sh .ci/run; do [ -x "$script" ] || bad "$script has no run bit"; done
 while read -r script; do [ -x "$script" ] || bad "README.md names $script, which is not there or has no run bit"; done \
 	< <(grep -oE 'scripts/[a-z0-9_-]+\.sh' README.md | sort -u)
 while read -r manifest; do

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# A dev chain with three workers that stays up until Ctrl-C. Development only: its randomness is predictable and its keys are public.
+#
+#   DEV_RPC_PORT=9944 scripts/dev.sh
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+source "$ROOT/scripts/devnet.sh"
+export DEV_RPC_PORT="${DEV_RPC_PORT:-9944}"
+trap 'devnet_stop; [ -z "$DEVNET_DIR" ] || rm -rf "$DEVNET_DIR"' EXIT
+trap 'exit 0' INT TERM
+
+phase 'setup'
+prepare
+phase 'build'
+cargo build --locked --workspace --all-targets
+start_devnet
+print_phases
+cat <<TEXT
+
+The dev chain runs at ws://127.0.0.1:$RPC_PORT. Logs: $DEVNET_DIR
+  $TARGET/io --help
+  polkadot.js Apps: https://polkadot.js.org/apps/?rpc=ws://127.0.0.1:$RPC_PORT
+Ctrl-C ends it.
+TEXT
+# Whatever ends first, ends all.
+wait -n "${DEVNET_PIDS[@]}" || true
+echo 'A process of the dev chain ended.' >&2
+exit 1
