@@ -443,7 +443,6 @@ impl<T: Config> Pallet<T> {
 		for (id, slash) in Slashes::<T>::iter() {
 			slashes += 1;
 			ensure!(slash.amount > 0, "a pending slash is empty");
-			ensure!(slash.due <= queue.last_due, "a slash is due after the last one");
 			ensure!((queue.first..queue.next).contains(&id), "a slash is not in the queue");
 			ensure!(
 				Offences::<T>::get(slash.offence) == Some(id),

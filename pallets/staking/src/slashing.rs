@@ -31,10 +31,9 @@ impl<T: Config> Pallet<T> {
 		}
 
 		let mut queue = Queue::<T>::get();
-		let due = Self::now().saturating_add(T::SlashDefer::get()).max(queue.last_due);
+		let due = Self::now().saturating_add(T::SlashDefer::get());
 		let id = queue.next;
 		queue.next = queue.next.saturating_add(1);
-		queue.last_due = due;
 		// Nobody gets the own slash back as a damage.
 		let harmed = harmed.filter(|(who, _)| *who != operator);
 

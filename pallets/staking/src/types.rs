@@ -146,7 +146,8 @@ pub struct PendingSlash<AccountId> {
 }
 
 /// Pending slashes are applied in the order of their numbers. Numbers in `first..next` whose slash is gone were
-/// applied or cancelled out of turn and are skipped.
+/// applied or cancelled out of turn and are skipped. The first one tells whether there is work: with a constant deferral
+/// nobody is due before those in front, and after a cut of the deferral `apply_slash` need not wait for them.
 #[derive(
 	Encode,
 	Decode,
@@ -165,8 +166,6 @@ pub struct SlashQueue {
 	pub first: SlashId,
 	/// Number of the next slash to come.
 	pub next: SlashId,
-	/// When the last one is due. Later ones are never due earlier, so the first one tells whether there is work.
-	pub last_due: BlockNumber,
 }
 
 /// An operator as a dApp sees it.

@@ -261,12 +261,14 @@ fn should_do_nothing_when_no_weight_is_left() {
 }
 
 #[test]
-fn should_keep_the_order_when_the_deferral_gets_shorter() {
+fn should_not_wait_for_older_ones_when_applied_by_hand() {
 	ExtBuilder::default().with_operator(ALICE, 300).build_and_execute(|| {
 		report(1, ALICE, 10);
 		SlashDefer::set(0);
 		report(2, ALICE, 10);
-		assert_eq!(Slashes::<Test>::get(1).unwrap().due, 1 + DEFER);
+		run_to_block(2);
+		assert_eq!(Slashes::<Test>::iter().count(), 2);
+		assert_ok!(IoStaking::apply_slash(RuntimeOrigin::signed(CHARLIE), 1));
 		run_to_block(1 + DEFER);
 		assert_eq!(Slashes::<Test>::iter().count(), 0);
 	});
