@@ -4,10 +4,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
 use codec::{Decode, Encode};
-use io_primitives::{AccountId, Assignment, JobId, JobView, SignedWorkerCall, WorkerKey, WorkerView};
-use sp_core::{H256, twox_128};
+use io_primitives::{
+	AccountId, Assignment, JobId, JobView, SignedWorkerCall, WorkerKey, WorkerView,
+};
+use sp_core::H256;
 use subxt::{
 	OnlineClient, PolkadotConfig,
+	client::OnlineClientAtBlock,
+	config::PolkadotExtrinsicParamsBuilder,
 	dynamic::{At, Value},
 	ext::{
 		scale_encode::{self, EncodeAsFields, FieldIter, TypeResolver},
@@ -24,6 +28,8 @@ pub struct Chain {
 	api: OnlineClient<PolkadotConfig>,
 	rpc: RpcClient,
 	genesis: H256,
+	// Only asked for the metadata: the runtime does not change while the tests run.
+	at: OnlineClientAtBlock<PolkadotConfig>,
 }
 
 /// One event of a block.
@@ -63,8 +69,10 @@ impl Seen {
 
 	/// An account among its fields.
 	pub fn account(&self, field: &str) -> Result<AccountId> {
-		let bytes: [u8; 32] =
-			self.bytes(field)?.try_into().map_err(|_| anyhow!("{field} is no account: {self:?}"))?;
+		let bytes: [u8; 32] = self
+			.bytes(field)?
+			.try_into()
+			.map_err(|_| anyhow!("{field} is no account: {self:?}"))?;
 		Ok(bytes.into())
 	}
 
@@ -111,11 +119,7 @@ pub fn encoded_call(pallet: &str, name: &str, args: Vec<u8>) -> DynamicPayload<E
 }
 
 /// A call by its names, with arguments by name: the metadata says how they are encoded.
-pub fn call(
-	pallet: &str,
-	name: &str,
-	args: Vec<(&str, Value)>,
-) -> DynamicPayload<Composite<()>> {
+pub fn call(pallet: &str, name: &str, args: Vec<(&str, Value)>) -> DynamicPayload<Composite<()>> {
 	DynamicPayload::new(pallet, name, Composite::named(args))
 }
 
@@ -156,9 +160,10 @@ impl Chain {
 	/// Connects.
 	pub async fn connect(url: &str) -> Result<Chain> {
 		let rpc = RpcClient::from_insecure_url(url).await?;
-		let api = OnlineClient::from_rpc_client(rpc.clone()).await?;
+		let api = OnlineClient::<PolkadotConfig>::from_rpc_client(rpc.clone()).await?;
 		let genesis = H256(api.genesis_hash().0);
-		Ok(Chain { api, rpc, genesis })
+		let at = api.at_current_block().await?;
+		Ok(Chain { api, rpc, genesis, at })
 	}
 
 	/// Hash of block 0.
@@ -240,8 +245,8 @@ impl Chain {
 
 	/// Runs a view function.
 	pub async fn view<R: Decode>(&self, pallet: &str, function: &str, args: &[u8]) -> Result<R> {
-		let at = self.api.at_current_block().await?;
-		let id = *at
+		let id = *self
+			.at
 			.metadata_ref()
 			.pallet_by_name(pallet)
 			.and_then(|p| p.view_function_by_name(function))
@@ -262,6 +267,11 @@ impl Chain {
 		self.view("IoJobs", "job", &id.encode()).await
 	}
 
+	/// Key of a storage value, or what the keys of a storage map begin with.
+	pub fn key(&self, pallet: &str, item: &str) -> Result<[u8; 32]> {
+		Ok(self.at.storage().entry((pallet, item))?.key_prefix())
+	}
+
 	/// A value of the state.
 	pub async fn storage(&self, key: &[u8], at: H256) -> Result<Option<Vec<u8>>> {
 		let params = rpc_params![format!("0x{}", hex::encode(key)), format!("{at:?}")];
@@ -276,7 +286,7 @@ impl Chain {
 		item: &str,
 		at: H256,
 	) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
-		let prefix = format!("0x{}", hex::encode(storage_key(pallet, item)));
+		let prefix = format!("0x{}", hex::encode(self.key(pallet, item)?));
 		let hash = format!("{at:?}");
 		let mut found = Vec::new();
 		let mut last: Option<String> = None;
@@ -310,16 +320,14 @@ impl Chain {
 
 	/// A constant of a pallet, decoded by the metadata.
 	pub async fn constant(&self, pallet: &str, name: &str) -> Result<Value> {
-		let at = self.api.at_current_block().await?;
-		Ok(at.constants().entry(subxt::dynamic::constant::<Value>(pallet, name))?)
+		Ok(self.at.constants().entry(subxt::dynamic::constant::<Value>(pallet, name))?)
 	}
 
 	/// Events of one block.
 	pub async fn events(&self, number: u32, hash: H256) -> Result<Vec<Seen>> {
-		let bytes = self.storage(&storage_key("System", "Events"), hash).await?.unwrap_or_default();
-		let at = self.api.at_current_block().await?;
+		let bytes = self.storage(&self.key("System", "Events")?, hash).await?.unwrap_or_default();
 		let mut found = Vec::new();
-		for event in at.events().from_bytes(bytes).iter() {
+		for event in self.at.events().from_bytes(bytes).iter() {
 			let event = event?;
 			found.push(Seen {
 				block: number,
@@ -356,11 +364,20 @@ impl Chain {
 			.map_err(|_| anyhow!("{name} was not included within 60 s"))?
 			.context(name)
 	}
-}
 
-/// First part of the key of a storage item.
-pub fn storage_key(pallet: &str, item: &str) -> Vec<u8> {
-	[twox_128(pallet.as_bytes()), twox_128(item.as_bytes())].concat()
+	/// Signs a call with this nonce and puts it into the pool.
+	pub async fn submit_with_nonce<P: Payload>(
+		&self,
+		call: &P,
+		signer: &Keypair,
+		nonce: u64,
+	) -> Result<()> {
+		let params = PolkadotExtrinsicParamsBuilder::new().nonce(nonce).immortal().build();
+		let client = self.api.transactions().await?;
+		let signed = client.create_signable_offline(call, params)?.sign(signer)?;
+		self.submit_bytes(signed.encoded()).await?;
+		Ok(())
+	}
 }
 
 /// Decodes all of the bytes.

@@ -34,6 +34,7 @@ impl FileServer {
 		let files = Files::default();
 		let router = Router::new()
 			.route("/file/{name}", get(file))
+			.route("/slow/{name}", get(slow))
 			.route("/stall/{name}", get(stall))
 			.with_state(files.clone());
 		let task = tokio::spawn(async move {
@@ -47,6 +48,11 @@ impl FileServer {
 	pub fn add(&self, name: &str, content: impl Into<Bytes>) -> String {
 		self.lock().insert(name.into(), content.into());
 		format!("{}/file/{name}", self.url)
+	}
+
+	/// URL of a file that comes in two halves, with a pause between them.
+	pub fn slow(&self, name: &str) -> String {
+		format!("{}/slow/{name}", self.url)
 	}
 
 	/// URL of a file that sends its first half and then nothing.
@@ -76,13 +82,22 @@ async fn file(State(files): State<Files>, Path(name): Path<String>) -> Response 
 	}
 }
 
+async fn slow(State(files): State<Files>, Path(name): Path<String>) -> Response {
+	in_halves(&files, &name, Duration::from_millis(1_500), true)
+}
+
 async fn stall(State(files): State<Files>, Path(name): Path<String>) -> Response {
-	let Some(content) = find(&files, &name) else { return StatusCode::NOT_FOUND.into_response() };
-	let half = content.slice(..content.len() / 2);
-	let stream = futures::stream::once(async move { Ok::<_, std::io::Error>(half) }).chain(
-		futures::stream::once(async {
-			tokio::time::sleep(Duration::from_secs(600)).await;
-			Ok(Bytes::new())
+	in_halves(&files, &name, Duration::from_secs(600), false)
+}
+
+fn in_halves(files: &Files, name: &str, pause: Duration, complete: bool) -> Response {
+	let Some(content) = find(files, name) else { return StatusCode::NOT_FOUND.into_response() };
+	let first = content.slice(..content.len() / 2);
+	let second = if complete { content.slice(content.len() / 2..) } else { Bytes::new() };
+	let stream = futures::stream::once(async move { Ok::<_, std::io::Error>(first) }).chain(
+		futures::stream::once(async move {
+			tokio::time::sleep(pause).await;
+			Ok(second)
 		}),
 	);
 	Response::new(Body::from_stream(stream))

@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, bail, ensure};
 use codec::Decode;
 use io_primitives::{AccountId, Balance};
-use sp_core::H256;
 
-use crate::chain::{Chain, Seen, decode, storage_key};
+use crate::chain::{Chain, Seen, decode};
 
 /// Why money is on hold: index of the pallet, index of its reason.
 pub type HoldId = (u8, u8);
@@ -50,7 +49,7 @@ impl Books {
 			}
 		}
 		let issuance = chain
-			.storage(&storage_key("Balances", "TotalIssuance"), hash)
+			.storage(&chain.key("Balances", "TotalIssuance")?, hash)
 			.await?
 			.context("no total issuance")?;
 		let books = Books { block, accounts, holds, issuance: decode(&issuance)? };
@@ -136,7 +135,6 @@ pub fn burnt(events: &[Seen]) -> Result<Balance> {
 	}
 	Ok(sum)
 }
-
 
 /// An amount in IO, exactly.
 pub fn io(amount: Balance) -> String {

@@ -18,7 +18,8 @@ pub const EXEC: &str = "exec-with-parent";
 
 /// Becomes the given program, which the kernel kills when the parent ends, however that ends.
 pub fn exec(mut args: impl Iterator<Item = OsString>) -> Result<()> {
-	set_parent_process_death_signal(Some(Signal::KILL)).context("cannot ask to die with the parent")?;
+	set_parent_process_death_signal(Some(Signal::KILL))
+		.context("cannot ask to die with the parent")?;
 	let program = args.next().context("no program given")?;
 	Err(std::process::Command::new(&program).args(args).exec())
 		.with_context(|| format!("cannot start {}", program.display()))
@@ -119,7 +120,8 @@ impl Process {
 		if let Some(status) = self.ended()? {
 			return Ok(status);
 		}
-		let pid = self.child.id().and_then(|id| Pid::from_raw(id as i32)).context("no process id")?;
+		let pid =
+			self.child.id().and_then(|id| Pid::from_raw(id as i32)).context("no process id")?;
 		kill_process(pid, Signal::TERM)?;
 		self.wait(limit).await.with_context(|| format!("{} was asked to stop", self.name))
 	}

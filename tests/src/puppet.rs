@@ -148,7 +148,8 @@ impl Puppet {
 				Some(WorkerCall::Commit { job, replica, commitment })
 			},
 			ReplicaState::Committed { .. }
-				if task.job_state == JobState::Revealing && self.conduct != Conduct::NeverReveals =>
+				if task.job_state == JobState::Revealing
+					&& self.conduct != Conduct::NeverReveals =>
 			{
 				let Opening { digest, units, exit_code, salt } =
 					self.opening(genesis, job, replica, attempt);
@@ -196,8 +197,7 @@ impl Puppet {
 			while !stopped.load(Ordering::Relaxed) {
 				// The node may be restarted under the puppet's feet: it simply tries again.
 				if let Ok(best) = chain.best().await
-					&& best != last
-					&& self.tick(&chain, best).await.is_ok()
+					&& best != last && self.tick(&chain, best).await.is_ok()
 				{
 					last = best;
 				}

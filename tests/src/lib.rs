@@ -1,0 +1,12 @@
+#![doc = include_str!("../README.md")]
+
+pub mod chain;
+pub mod files;
+pub mod money;
+pub mod node;
+pub mod process;
+pub mod programs;
+pub mod puppet;
+pub mod scenarios;
+pub mod worker;
+pub mod world;

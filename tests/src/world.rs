@@ -1,0 +1,606 @@
+//! What a scenario works with: one chain, its accounts, real workers, the command line, and a record of all events.
+
+use std::{
+	collections::HashMap,
+	path::{Path, PathBuf},
+	time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use codec::{Compact, Encode};
+use futures::future::try_join_all;
+use io_primitives::{
+	AccountId, Balance, ClassId, Engines, JobId, JobSpec, JobState, JobView, Outcome, Profile,
+	Program, WorkerKey,
+};
+use sp_core::{H256, sr25519};
+use subxt::{dynamic::Value, rpcs::rpc_params};
+use subxt_signer::sr25519::Keypair;
+
+use crate::{
+	chain::{Chain, Included, Seen, account_of, address, call, call_value, encoded_call},
+	files::FileServer,
+	money::{Books, JOB_DEPOSIT, JOB_ESCROW, burnt, io},
+	node::Node,
+	process::{Binaries, Finished, run, tail},
+	puppet::Puppet,
+	worker::RealWorker,
+};
+
+/// One IO Coin.
+pub const IO: Balance = 1_000_000_000_000;
+/// Stake of each operator of the tests.
+pub const STAKE: Balance = 2_000 * IO;
+/// What each account of the tests starts with.
+pub const PURSE: Balance = 3_000 * IO;
+/// What the workers of the tests ask for one unit.
+pub const ASK: Balance = IO / 100;
+/// What the jobs of the tests pay for one unit.
+pub const PRICE: Balance = IO / 50;
+
+/// An account that the tests made.
+pub struct Party {
+	/// Its secret URI, as for example `//tests/happy/requester`.
+	pub uri: String,
+	/// Its key pair.
+	pub key: Keypair,
+	/// Its account.
+	pub account: AccountId,
+}
+
+impl Party {
+	/// The account of a secret URI.
+	pub fn new(uri: &str) -> Result<Party> {
+		let key = Keypair::from_uri(&uri.parse()?)?;
+		Ok(Party { uri: uri.into(), account: account_of(&key), key })
+	}
+}
+
+/// A hardware class of its own with its people, so that scenarios do not disturb each other.
+pub struct Market {
+	/// The class.
+	pub class: ClassId,
+	/// Who pays.
+	pub requester: Party,
+	/// Who owns workers; all have staked.
+	pub operators: Vec<Party>,
+}
+
+/// What the scenarios share.
+pub struct World {
+	/// Where the programs are.
+	pub binaries: Binaries,
+	/// Folder of this run.
+	pub dir: PathBuf,
+	/// The node.
+	pub node: Node,
+	/// The connection to it.
+	pub chain: Chain,
+	/// Programs and inputs of the tests.
+	pub files: FileServer,
+	/// All events since block 1.
+	pub events: Vec<Seen>,
+	recorded: u32,
+	hashes: HashMap<u32, H256>,
+	gateways: Vec<String>,
+	logs: Vec<(String, PathBuf)>,
+	next_class: ClassId,
+	issuance: Balance,
+	started: Instant,
+	first_books: Option<Books>,
+}
+
+impl World {
+	/// Starts the node.
+	pub async fn new(binaries: Binaries, dir: &Path, block_time: Duration) -> Result<World> {
+		let started = Instant::now();
+		let mut node = Node::new(&binaries.node, dir, block_time)?;
+		let log = node.log().to_path_buf();
+		let chain = match node.start("always").await {
+			Ok(chain) => chain,
+			Err(error) => {
+				eprintln!("--- last lines of io-node:\n{}", tail(&log, 40));
+				return Err(error);
+			},
+		};
+		println!("io-node answers after {:.1} s", node.start_time.as_secs_f32());
+		let genesis = Books::at(&chain, 0).await?;
+		let files = FileServer::start().await?;
+		Ok(World {
+			binaries,
+			dir: dir.into(),
+			node,
+			chain,
+			files,
+			events: Vec::new(),
+			recorded: 0,
+			hashes: HashMap::new(),
+			gateways: Vec::new(),
+			logs: vec![("io-node".into(), log)],
+			next_class: 1_000,
+			issuance: genesis.issuance,
+			started,
+			first_books: None,
+		})
+	}
+
+	/// Says what happens now.
+	pub fn step(&self, text: impl AsRef<str>) {
+		println!("  {:6.1} s  {}", self.started.elapsed().as_secs_f32(), text.as_ref());
+	}
+
+	/// The last lines of the logs of all processes of the running scenario.
+	pub fn show_logs(&self) {
+		for (name, path) in &self.logs {
+			eprintln!("--- last lines of {name} ({}):\n{}", path.display(), tail(path, 40));
+		}
+	}
+
+	/// Prepares for the next scenario.
+	pub async fn begin(&mut self) -> Result<()> {
+		self.logs.truncate(1);
+		self.set_gateways(Vec::new()).await?;
+		self.first_books = Some(Books::now(&self.chain).await?);
+		Ok(())
+	}
+
+	/// The books when the scenario began.
+	pub fn books_at_begin(&self) -> Result<&Books> {
+		self.first_books.as_ref().context("no scenario has begun")
+	}
+
+	/// What must hold after each scenario.
+	pub async fn check(&mut self) -> Result<()> {
+		self.sync().await?;
+		let at = self.recorded;
+		let hash = *self.hashes.get(&at).context("no block was recorded")?;
+		let live = self.chain.entries("IoJobs", "Jobs", hash).await?;
+		ensure!(live.is_empty(), "{} jobs are not terminal", live.len());
+		let specs = self.chain.entries("IoJobs", "Specs", hash).await?;
+		ensure!(specs.is_empty(), "{} specifications were left behind", specs.len());
+		let agenda = self.chain.entries("IoJobs", "Agenda", hash).await?;
+		ensure!(agenda.is_empty(), "{} agenda entries were left behind", agenda.len());
+		let books = Books::at(&self.chain, at).await?;
+		for (id, name) in [(JOB_ESCROW, "JobEscrow"), (JOB_DEPOSIT, "JobDeposit")] {
+			let held = books.held_in_all(id);
+			ensure!(held == 0, "{} IO are still on hold for {name}", io(held));
+		}
+		for ledger in self.chain.decoded_entries("IoStaking", "Ledgers").await? {
+			let locked = field(&ledger, "locked")?;
+			ensure!(locked == 0, "{} IO of an operator's stake are still locked", io(locked));
+		}
+		let gone = burnt(&self.events)?;
+		ensure!(
+			self.issuance - gone == books.issuance,
+			"the issuance was {}, fees and slashes burnt {gone}, but now it is {}",
+			self.issuance,
+			books.issuance
+		);
+		self.step(format!(
+			"invariants hold at block {at}: no live job, nothing on hold for jobs, no bond locked, \
+			 accounts add up, {} IO burnt in all by fees and slashes",
+			io(gone)
+		));
+		Ok(())
+	}
+
+	/// Records the events of all new blocks.
+	pub async fn sync(&mut self) -> Result<()> {
+		let best = self.chain.best().await?;
+		while self.recorded < best {
+			let number = self.recorded + 1;
+			let hash = self.chain.block_hash(number).await?.context("a block has gone")?;
+			let events = self.chain.events(number, hash).await?;
+			self.events.extend(events);
+			self.hashes.insert(number, hash);
+			self.recorded = number;
+		}
+		Ok(())
+	}
+
+	/// Stops the node and starts it again.
+	pub async fn restart_node(&mut self, kill: bool, offchain_worker: &str) -> Result<()> {
+		if kill && let Some(process) = self.node.process() {
+			process.kill().await?;
+		}
+		self.node.stop().await?;
+		self.chain = self.node.start(offchain_worker).await?;
+		self.step(format!("io-node is back after {:.1} s", self.node.start_time.as_secs_f32()));
+		// Blocks that had not reached the disk are made anew, with other contents.
+		let mut last = self.recorded;
+		while last > 0 && self.chain.block_hash(last).await? != self.hashes.get(&last).copied() {
+			last -= 1;
+		}
+		self.events.retain(|event| event.block <= last);
+		self.recorded = last;
+		Ok(())
+	}
+
+	/// Waits for an event.
+	pub async fn wait_event(
+		&mut self,
+		what: &str,
+		limit: Duration,
+		fits: impl Fn(&Seen) -> bool,
+	) -> Result<Seen> {
+		let until = Instant::now() + limit;
+		loop {
+			self.sync().await?;
+			if let Some(event) = self.events.iter().find(|e| fits(e)) {
+				return Ok(event.clone());
+			}
+			ensure!(Instant::now() < until, "{what} did not happen within {limit:?}");
+			tokio::time::sleep(Duration::from_millis(200)).await;
+		}
+	}
+
+	/// Events of a job so far.
+	pub fn job_events(&self, job: JobId) -> impl Iterator<Item = &Seen> {
+		self.events.iter().filter(move |e| {
+			e.pallet == "IoJobs" && e.number("job").is_ok_and(|id| id == u128::from(job))
+		})
+	}
+
+	/// Makes a class and accounts; the operators stake.
+	pub async fn market(&mut self, name: &str, operators: usize) -> Result<Market> {
+		let class = self.next_class;
+		self.next_class += 1;
+		let requester = Party::new(&format!("//tests/{name}/requester"))?;
+		let operators = (0..operators)
+			.map(|i| Party::new(&format!("//tests/{name}/operator/{i}")))
+			.collect::<Result<Vec<_>>>()?;
+
+		let info = Value::unnamed_variant(
+			"Some",
+			[Value::named_composite([
+				("engine", Value::unnamed_variant("Wasm", [])),
+				("min_memory", Value::u128(1_024)),
+				("min_vram", Value::u128(0)),
+				("accelerator", Value::unnamed_variant("None", [])),
+			])],
+		);
+		let set_class = call_value(
+			"IoJobs",
+			"set_class",
+			vec![("class", Value::u128(class.into())), ("info", info)],
+		);
+		let mut calls = vec![call_value("Sudo", "sudo", vec![("call", set_class)])];
+		for party in operators.iter().chain([&requester]) {
+			calls.push(call_value(
+				"Balances",
+				"transfer_keep_alive",
+				vec![("dest", address(&party.account)), ("value", Value::u128(PURSE))],
+			));
+		}
+		let batch = call("Utility", "batch_all", vec![("calls", Value::unnamed_composite(calls))]);
+		let done = self.chain.submit(&batch, &subxt_signer::sr25519::dev::alice()).await?;
+		if let Ok(event) = done.event("Sudo", "Sudid") {
+			ensure!(event.variant("sudo_result")? == "Ok", "set_class failed: {event:?}");
+		}
+		let registrations = operators.iter().map(|operator| self.stake(operator));
+		try_join_all(registrations).await?;
+		Ok(Market { class, requester, operators })
+	}
+
+	/// Makes an account an operator.
+	pub async fn stake(&self, operator: &Party) -> Result<Included> {
+		let register = call(
+			"IoStaking",
+			"register_operator",
+			vec![("stake", Value::u128(STAKE)), ("metadata", Value::from_bytes(b"tests"))],
+		);
+		self.chain.submit(&register, &operator.key).await
+	}
+
+	/// Registers a puppet as a worker of an operator.
+	pub async fn register_puppet(
+		&self,
+		puppet: &Puppet,
+		operator: &Party,
+		class: ClassId,
+		capacity: u8,
+	) -> Result<()> {
+		let proof = puppet.proof(self.chain.genesis(), &operator.account);
+		self.register_worker(puppet.worker(), operator, profile(class, capacity), proof).await
+	}
+
+	async fn register_worker(
+		&self,
+		worker: WorkerKey,
+		operator: &Party,
+		profile: Profile,
+		proof: sr25519::Signature,
+	) -> Result<()> {
+		let call = encoded_call("IoJobs", "register_worker", (worker, profile, proof).encode());
+		self.chain.submit(&call, &operator.key).await?;
+		Ok(())
+	}
+
+	/// Takes a worker off the chain.
+	pub async fn retire_worker(&self, worker: WorkerKey, operator: &Party) -> Result<()> {
+		let call = encoded_call("IoJobs", "retire_worker", worker.encode());
+		self.chain.submit(&call, &operator.key).await?;
+		Ok(())
+	}
+
+	/// Waits until all workers can be drawn.
+	pub async fn wait_online(&self, workers: &[WorkerKey]) -> Result<()> {
+		let until = Instant::now() + Duration::from_secs(60);
+		for worker in workers {
+			while !self.chain.worker(worker).await?.is_some_and(|view| view.online) {
+				ensure!(
+					Instant::now() < until,
+					"worker {worker:?} did not come online within 60 s"
+				);
+				tokio::time::sleep(Duration::from_millis(200)).await;
+			}
+		}
+		Ok(())
+	}
+
+	/// Sets up and starts a real worker.
+	pub async fn real_worker(
+		&mut self,
+		name: &str,
+		operator: &Party,
+		class: ClassId,
+		options: crate::worker::Options,
+	) -> Result<RealWorker> {
+		let mut worker = RealWorker::prepare(self, name, operator, class, options).await?;
+		self.start_worker(&mut worker).await?;
+		Ok(worker)
+	}
+
+	/// Starts (or restarts) a worker that was set up, and tells the node where it is.
+	pub async fn start_worker(&mut self, worker: &mut RealWorker) -> Result<()> {
+		worker.start(&self.binaries.worker)?;
+		if !self.logs.iter().any(|(name, _)| name == worker.name()) {
+			self.logs.push((worker.name().into(), worker.log()));
+		}
+		let url = worker.gateway();
+		if !self.gateways.contains(&url) {
+			let mut all = self.gateways.clone();
+			all.push(url);
+			self.set_gateways(all).await?;
+		}
+		Ok(())
+	}
+
+	async fn set_gateways(&mut self, urls: Vec<String>) -> Result<()> {
+		let key = format!("0x{}", hex::encode(io_primitives::gateway::GATEWAYS_KEY));
+		let list: Vec<Vec<u8>> = urls.iter().map(|url| url.clone().into_bytes()).collect();
+		let params = rpc_params!["PERSISTENT", key, format!("0x{}", hex::encode(list.encode()))];
+		self.chain.rpc::<serde_json::Value>("offchain_localStorageSet", params).await?;
+		self.gateways = urls;
+		Ok(())
+	}
+
+	/// A job with a program of the tests. Fields can be changed before it is submitted.
+	pub fn spec(&self, class: ClassId, name: &str, program: Vec<u8>) -> Result<JobSpec> {
+		let hash = H256(*blake3::hash(&program).as_bytes());
+		let url = self.files.add(name, program);
+		Ok(JobSpec {
+			program: Program::Wasm { hash },
+			program_at: locators(&[&url])?,
+			input_at: Default::default(),
+			input: H256::zero(),
+			input_len: 0,
+			args: Default::default(),
+			class,
+			max_units: 10,
+			max_memory: 64,
+			max_output: 1 << 20,
+			price_per_unit: PRICE,
+			replicas: 3,
+			quorum: 2,
+			run_blocks: 40,
+			encryption: None,
+		})
+	}
+
+	/// Submits a job.
+	pub async fn submit(&mut self, spec: &JobSpec, requester: &Party) -> Result<JobId> {
+		let call = encoded_call("IoJobs", "submit", spec.encode());
+		let done = self.chain.submit(&call, &requester.key).await?;
+		let job = done.event("IoJobs", "JobSubmitted")?.number("job")?;
+		self.step(format!("job {job} is submitted"));
+		Ok(JobId::try_from(job)?)
+	}
+
+	/// Waits until a job has ended.
+	pub async fn wait_end(&mut self, job: JobId, limit: Duration) -> Result<Outcome<AccountId>> {
+		const ENDS: [&str; 4] = ["JobSettled", "JobFailed", "JobExpired", "JobCancelled"];
+		self.wait_event(&format!("the end of job {job}"), limit, |e| {
+			ENDS.iter().any(|name| e.of_job(name, job))
+		})
+		.await
+		.with_context(|| format!("job {job}"))?;
+		let view = self.job(job).await?;
+		let outcome =
+			view.outcome.with_context(|| format!("job {job} has ended, but has no outcome"))?;
+		self.step(format!(
+			"job {job}: {:?}{}, exit code {}, {} units, paid {} IO, fee {} IO, refunded {} IO",
+			outcome.state,
+			outcome.fail_reason.map(|r| format!(" ({r:?})")).unwrap_or_default(),
+			outcome.exit_code,
+			outcome.units,
+			io(outcome.paid),
+			io(outcome.fee),
+			io(outcome.refunded),
+		));
+		Ok(outcome)
+	}
+
+	/// A job that must exist.
+	pub async fn job(&self, job: JobId) -> Result<JobView<AccountId>> {
+		self.chain.job(job).await?.with_context(|| format!("the chain does not know job {job}"))
+	}
+
+	/// Waits until a job is as wanted.
+	pub async fn wait_job(
+		&self,
+		job: JobId,
+		what: &str,
+		limit: Duration,
+		fits: impl Fn(&JobView<AccountId>) -> bool,
+	) -> Result<JobView<AccountId>> {
+		let until = Instant::now() + limit;
+		loop {
+			let view = self.job(job).await?;
+			if fits(&view) {
+				return Ok(view);
+			}
+			ensure!(Instant::now() < until, "job {job}: {what} did not happen within {limit:?}");
+			tokio::time::sleep(Duration::from_millis(100)).await;
+		}
+	}
+
+	/// Checks an outcome against the events and the terms of the job: who was paid, and that the escrow is used up.
+	pub fn check_settled(
+		&self,
+		spec: &JobSpec,
+		outcome: &Outcome<AccountId>,
+		exit_code: i32,
+	) -> Result<()> {
+		ensure!(outcome.state == JobState::Settled, "not settled, but {:?}", outcome.state);
+		ensure!(
+			outcome.exit_code == exit_code,
+			"exit code {} instead of {exit_code}",
+			outcome.exit_code
+		);
+		ensure!(outcome.payees.len() >= usize::from(spec.quorum), "fewer payees than the quorum");
+		let sum: Balance = outcome.payees.iter().map(|p| p.amount).sum();
+		ensure!(sum == outcome.paid, "the payees got {sum}, but {} was paid", outcome.paid);
+		for payee in &outcome.payees {
+			ensure!(
+				payee.amount == Balance::from(outcome.units) * ASK,
+				"{} units at {ASK} were paid with {}",
+				outcome.units,
+				payee.amount
+			);
+		}
+		ensure!(outcome.fee == outcome.paid * 5 / 100, "the fee is not 5 %");
+		let work =
+			Balance::from(spec.replicas) * Balance::from(spec.max_units) * spec.price_per_unit;
+		let escrow = work + work * 5 / 100;
+		ensure!(
+			outcome.paid + outcome.fee + outcome.refunded == escrow,
+			"paid {} + fee {} + refunded {} is not the escrow {escrow}",
+			outcome.paid,
+			outcome.fee,
+			outcome.refunded
+		);
+		Ok(())
+	}
+
+	/// Slashes that were reported against an operator.
+	pub fn slashes_of(&self, operator: &AccountId) -> Result<Vec<Seen>> {
+		let mut found = Vec::new();
+		for event in self.events.iter().filter(|e| e.is("IoStaking", "SlashReported")) {
+			if event.account("operator")? == *operator {
+				found.push(event.clone());
+			}
+		}
+		Ok(found)
+	}
+
+	/// Checks that exactly one slash was reported, for this reason, and waits until it is applied. Returns what was
+	/// taken, what was paid to the harmed party, what was burnt.
+	pub async fn one_slash(
+		&mut self,
+		operator: &Party,
+		reason: &str,
+	) -> Result<(Balance, Balance, Balance)> {
+		self.sync().await?;
+		let slashes = self.slashes_of(&operator.account)?;
+		let [slash] = slashes.as_slice() else {
+			bail!("{} slashes were reported instead of one: {slashes:?}", slashes.len())
+		};
+		ensure!(slash.variant("reason")? == reason, "slashed for another reason: {slash:?}");
+		let (id, amount, due) =
+			(slash.number("id")?, slash.number("amount")?, slash.number("due")?);
+		ensure!(due > u128::from(slash.block), "the slash is not deferred: {slash:?}");
+		self.step(format!(
+			"{} IO are slashed for {reason}, to be applied in block {due}",
+			io(amount)
+		));
+		let limit = self.node.block_time() * 40 + Duration::from_secs(30);
+		let applied = self
+			.wait_event("the application of the slash", limit, |e| {
+				e.is("IoStaking", "SlashApplied") && e.number("id").is_ok_and(|i| i == id)
+			})
+			.await?;
+		ensure!(u128::from(applied.block) >= due, "applied before it was due: {applied:?}");
+		let (paid, burnt) = (applied.number("paid")?, applied.number("burnt")?);
+		ensure!(paid + burnt == amount, "paid {paid} + burnt {burnt} is not {amount}");
+		ensure!(paid <= amount / 2, "more than half went to the harmed party");
+		self.step(format!(
+			"the slash is applied: {} IO paid out, {} IO burnt",
+			io(paid),
+			io(burnt)
+		));
+		Ok((amount, paid, burnt))
+	}
+
+	/// Runs the command line against this chain, as an account if one is given.
+	pub async fn io(&self, account: Option<&Party>, args: &[&str]) -> Result<Finished> {
+		let mut all = vec![format!("--node={}", self.node.url())];
+		if let Some(party) = account {
+			all.push(format!("--key-file={}", self.key_file(party)?.display()));
+		}
+		all.extend(args.iter().map(|a| (*a).to_owned()));
+		run(&self.binaries.cli, &all, Duration::from_secs(180)).await
+	}
+
+	/// A file with the account's secret, as the command line reads it.
+	pub fn key_file(&self, party: &Party) -> Result<PathBuf> {
+		let name = party.uri.trim_matches('/').replace('/', "-");
+		private_file(&self.dir.join(format!("{name}.key")), &party.uri)
+	}
+
+	/// Time in which a healthy job of `run_blocks` must end.
+	pub fn job_limit(&self, blocks: u32) -> Duration {
+		self.node.block_time() * blocks + Duration::from_secs(60)
+	}
+}
+
+/// Writes a file that only its owner can read.
+pub fn private_file(path: &Path, content: &str) -> Result<PathBuf> {
+	use std::{fs::Permissions, os::unix::fs::PermissionsExt};
+	std::fs::write(path, content)?;
+	std::fs::set_permissions(path, Permissions::from_mode(0o600))?;
+	Ok(path.into())
+}
+
+/// What the tests' workers offer.
+pub fn profile(class: ClassId, capacity: u8) -> Profile {
+	Profile {
+		class,
+		ask_per_unit: ASK,
+		capacity,
+		engines: Engines::WASM,
+		x25519: [0; 32],
+		endpoints: Default::default(),
+	}
+}
+
+/// URLs as a job names them.
+pub fn locators(urls: &[&str]) -> Result<io_primitives::Locators> {
+	let list = urls
+		.iter()
+		.map(|url| url.as_bytes().to_vec().try_into().map_err(|_| anyhow!("{url} is too long")))
+		.collect::<Result<Vec<_>>>()?;
+	list.try_into().map_err(|_| anyhow!("too many URLs"))
+}
+
+/// A number in a decoded value; newtypes are looked through.
+pub fn field(value: &Value, name: &str) -> Result<u128> {
+	use subxt::dynamic::At;
+	let found = value.at(name).with_context(|| format!("no field {name} in {value}"))?;
+	found.at(0).unwrap_or(found).as_u128().with_context(|| format!("{name} is no number"))
+}
+
+/// A compact number, as some calls take it.
+pub fn compact(value: u128) -> Vec<u8> {
+	Compact(value).encode()
+}
