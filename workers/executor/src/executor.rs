@@ -25,7 +25,9 @@ use crate::{
 	error::{Error, Stop},
 	exit_code,
 	input::Input,
-	tariff, vfs::Vfs,
+	module,
+	tariff,
+	vfs::Vfs,
 	wasi::{self, Host, Seed},
 };
 
@@ -179,7 +181,7 @@ impl Executor {
 	/// Makes an executor. Fails if the cache directory cannot be used or the engine does not work on this machine.
 	pub fn new(config: Config) -> Result<Self, Error> {
 		let failed = |error: wasmtime::Error| Error::Engine(format!("{error:#}"));
-		let mut engine = engine_config();
+		let mut engine = engine_config().map_err(failed)?;
 		if let Some(directory) = config.compile_cache {
 			std::fs::create_dir_all(&directory)
 				.and_then(|()| std::fs::canonicalize(&directory))
@@ -253,6 +255,10 @@ impl Executor {
 		watch: &Watch,
 	) -> Result<(Ended, Vfs), Error> {
 		let fuel = (program.len() as u64).saturating_mul(tariff::PROGRAM_BYTE);
+		let fuel = match module::code_len(program) {
+			Ok(code) => fuel.saturating_add(code.saturating_mul(tariff::CODE_BYTE)),
+			Err(error) => return Ok((Ended::invalid(fuel.min(budget), error), host.into_vfs())),
+		};
 		if fuel > budget {
 			let detail = "loading the program needs more fuel than the job has".to_string();
 			return Ok((Ended::new(exit_code::OUT_OF_FUEL, budget, Some(detail)), host.into_vfs()));
@@ -262,6 +268,7 @@ impl Executor {
 			Ok(prepared) => prepared,
 			Err(error) => return Ok((Ended::invalid(fuel, error), host.into_vfs())),
 		};
+		// Compilation cannot be interrupted.
 		watch.check().map_err(|stop| stop.into_error(Path::new("")))?;
 
 		let needed = instance.module().resources_required();
@@ -305,13 +312,12 @@ impl Executor {
 		let module =
 			Module::from_binary(&self.engine, program).map_err(|error| format!("{error:#}"))?;
 		let start = module
-			.get_export_index("_start")
-			.filter(|_| {
-				module.get_export("_start").as_ref().and_then(|start| start.func()).is_some_and(
-					|start| start.params().len() == 0 && start.results().len() == 0,
-				)
-			})
-			.ok_or("the module has no function `_start` without arguments and results")?;
+			.get_export("_start")
+			.as_ref()
+			.and_then(|start| start.func())
+			.filter(|start| start.params().len() == 0 && start.results().len() == 0)
+			.and_then(|_| module.get_export_index("_start"))
+			.ok_or("`_start` has arguments or results")?;
 		let instance =
 			self.linker.instantiate_pre(&module).map_err(|error| format!("{error:#}"))?;
 		Ok((instance, start))
@@ -342,9 +348,13 @@ impl Stop {
 }
 
 /// The engine's configuration: everything that could differ between machines or builds is set.
-fn engine_config() -> wasmtime::Config {
+///
+/// Code is generated for the architecture's baseline, not for the features of this very processor: then frames on the
+/// stack are equally large everywhere, and so is the depth at which a program overflows it.
+fn engine_config() -> wasmtime::Result<wasmtime::Config> {
 	let mut config = wasmtime::Config::new();
 	config
+		.target(&format!("{}-unknown-linux-gnu", std::env::consts::ARCH))?
 		.strategy(Strategy::Cranelift)
 		.cranelift_opt_level(OptLevel::Speed)
 		.cranelift_regalloc_algorithm(RegallocAlgorithm::Backtracking)
@@ -375,7 +385,7 @@ fn engine_config() -> wasmtime::Config {
 		.wasm_custom_page_sizes(false)
 		.wasm_exceptions(false)
 		.wasm_stack_switching(false);
-	config
+	Ok(config)
 }
 
 /// The program's bytes, or `None` if there are too many of them.

@@ -6,6 +6,7 @@ mod error;
 mod executor;
 pub mod exit_code;
 mod input;
+mod module;
 pub mod tariff;
 mod vfs;
 mod wasi;

@@ -3,8 +3,10 @@
 //! Fuel is part of the result, so these numbers are the same on every machine: changing one is a change of protocol.
 //! Instructions cost what wasmtime charges: one each, and nothing for `nop`, `drop`, `block` and `loop`.
 
-/// Loading a program, per byte of its module: validation and compilation.
+/// Loading a program, per byte of its module.
 pub const PROGRAM_BYTE: u64 = 20;
+/// Compiling a program, per byte of its code section. It costs the same if this machine has the program already.
+pub const CODE_BYTE: u64 = 1_000;
 /// Every call of a WASI function.
 pub const HOST_CALL: u64 = 500;
 /// Every byte read from or written to a file, and every byte of a name or an argument.

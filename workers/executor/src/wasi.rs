@@ -23,7 +23,7 @@ use errno::Errno;
 use fd::Descriptors;
 
 /// The module that programs import from.
-const MODULE: &str = "wasi_snapshot_preview1";
+pub(crate) const MODULE: &str = "wasi_snapshot_preview1";
 /// The environment of every program.
 const ENVIRONMENT: [&[u8]; 3] = [b"HOME=/tmp", b"PWD=/", b"TMPDIR=/tmp"];
 /// Most buffers of one call.

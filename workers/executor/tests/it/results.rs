@@ -13,8 +13,3 @@ fn should_return_zero_and_the_streams_when_a_program_prints_and_returns() {
 	assert_eq!(done.names(), ["out/", "stderr", "stdout"]);
 }
 
-#[test]
-fn tmp_c() {
-	let done = Bench::new().args(&["x"]).run(&std::fs::read("/tmp/h.wasm").unwrap());
-	println!("{:?}", done);
-}
