@@ -1,0 +1,256 @@
+//! Service of a job: timers of its replicas, and what follows from them.
+
+use codec::Encode;
+use frame_support::{defensive, traits::Get, weights::Weight};
+use io_primitives::{
+	job::Seat, Balance, BlockNumber, Bonding, FailReason, JobId, JobState, MissReason, Offence,
+	OffenceReason, Replica, ReplicaId, ReplicaState, Slashing, WorkerKey,
+};
+use sp_core::H256;
+use sp_io::hashing::blake2_256;
+use sp_runtime::{Permill, SaturatedConversion};
+
+use crate::{
+	agenda::Served,
+	settlement::Ending,
+	types::{fingerprint, is_committed, is_running, Job, Judgement, Next, WorkerInfo},
+	Config, Event, Jobs, Pallet, WeightInfo, Workers,
+};
+
+impl<T: Config> Pallet<T> {
+	/// The current block.
+	pub(crate) fn now() -> BlockNumber {
+		frame_system::Pallet::<T>::block_number().saturated_into()
+	}
+
+	/// Serves a job that was taken out of its list: fires its timers, draws workers, settles it, and files it again
+	/// unless it has ended.
+	pub(crate) fn serve(id: JobId, now: BlockNumber) -> Served {
+		let Some(mut job) = Jobs::<T>::get(id) else {
+			defensive!("a job leaves the agenda with its record");
+			return Served::Ended(T::WeightInfo::service_idle());
+		};
+		let mut weight = T::WeightInfo::service_idle();
+		if let Some(ending) = Self::progress(id, &mut job, now, true, &mut weight) {
+			Self::end(id, job, ending);
+			return Served::Ended(weight);
+		}
+		let filed = Self::file(id, job.next_timer(now));
+		job.slot = filed.unwrap_or(job.slot);
+		Jobs::<T>::insert(id, job);
+		if filed.is_some() {
+			Served::Filed(weight)
+		} else {
+			Served::Kept(weight)
+		}
+	}
+
+	/// Fires the timers of a job that are due, for `poke`. Draws nobody: the sender of a transaction knows the beacon
+	/// and must not choose whether it is used. Returns false, with nothing changed, if nothing is due.
+	pub(crate) fn serve_poked(id: JobId, mut job: Job<T::AccountId>, now: BlockNumber) -> bool {
+		let before = job.clone();
+		let mut weight = Weight::zero();
+		if let Some(ending) = Self::progress(id, &mut job, now, false, &mut weight) {
+			Self::unfile(id, job.slot);
+			Self::end(id, job, ending);
+			return true;
+		}
+		if job == before {
+			return false;
+		}
+		Self::store(id, job);
+		true
+	}
+
+	/// Brings a job as far as it gets in this block. Returns how it ends, if it does.
+	fn progress(
+		id: JobId,
+		job: &mut Job<T::AccountId>,
+		now: BlockNumber,
+		draw: bool,
+		weight: &mut Weight,
+	) -> Option<Ending> {
+		let missed = Self::fire_timers(id, job, now);
+		if missed > 0 {
+			weight.saturating_accrue(T::WeightInfo::service_missed(missed));
+		}
+		job.refresh(now);
+		let mut may_draw = draw;
+		// Each turn ends the job, begins another phase, or draws, which happens once.
+		loop {
+			match job.next() {
+				Next::Wait(_) => return None,
+				Next::Draw => {
+					if may_draw {
+						may_draw = false;
+						let looked = Self::draw(id, job, now);
+						weight.saturating_accrue(T::WeightInfo::service_draw(looked));
+						job.refresh(now);
+					} else if job.vacancy_over(now) {
+						job.drop_vacant();
+						job.refresh(now);
+						if job.next() == Next::Fail {
+							weight.saturating_accrue(Self::end_weight(job));
+							return Some(Ending::Expired);
+						}
+					} else {
+						return None;
+					}
+				},
+				Next::Reveal => {
+					let deadline = now.saturating_add(T::RevealBlocks::get());
+					job.start_reveal(now, deadline);
+					Self::deposit_event(Event::JobRevealing { job: id, deadline });
+				},
+				Next::Judge => match job.judge() {
+					Judgement::Agreed(verdict) => {
+						let replicas = job.replicas.len() as u32;
+						weight.saturating_accrue(T::WeightInfo::service_settle(replicas));
+						return Some(Ending::Settled(verdict));
+					},
+					Judgement::TieBreak => {
+						job.state = JobState::Open;
+						let pushed = job.replicas.try_push(Replica {
+							state: ReplicaState::Vacant,
+							attempt: 0,
+							deadline: now,
+							seat: None,
+						});
+						if pushed.is_err() {
+							defensive!("there is room for all tie-breaks");
+							return Some(Ending::Failed(FailReason::NoQuorum));
+						}
+						job.refresh(now);
+					},
+					Judgement::NoQuorum => {
+						weight.saturating_accrue(Self::end_weight(job));
+						return Some(Ending::Failed(FailReason::NoQuorum));
+					},
+				},
+				Next::Fail => {
+					weight.saturating_accrue(Self::end_weight(job));
+					return Some(Ending::Failed(FailReason::AttemptsExhausted));
+				},
+			}
+		}
+	}
+
+	fn end_weight(job: &Job<T::AccountId>) -> Weight {
+		T::WeightInfo::service_end(job.replicas.len() as u32)
+	}
+
+	/// Takes the seats of the replicas whose time is up. Returns how many.
+	fn fire_timers(id: JobId, job: &mut Job<T::AccountId>, now: BlockNumber) -> u32 {
+		let mut missed = 0;
+		for index in 0..job.replicas.len() {
+			let Some(replica) = job.replicas.get(index) else { break };
+			if replica.deadline > now {
+				continue;
+			}
+			let reason = match replica.state {
+				ReplicaState::Assigned => MissReason::NoShow,
+				ReplicaState::Accepted => MissReason::Late,
+				ReplicaState::Committed { .. } if job.state == JobState::Revealing => {
+					MissReason::Unrevealed
+				},
+				_ => continue,
+			};
+			missed += 1;
+			Self::miss(id, job, index as ReplicaId, reason);
+		}
+		missed
+	}
+
+	/// A worker did not do its duty: it loses its seat and a part of its bond.
+	fn miss(id: JobId, job: &mut Job<T::AccountId>, index: ReplicaId, reason: MissReason) {
+		let Some(seat) = Self::vacate(id, job, index, reason) else { return };
+		Self::with_worker(&seat.worker, |info| info.blame(reason));
+		let attempt = job.replicas.get(usize::from(index)).map_or(0, |r| r.attempt);
+		Self::deposit_event(Event::ReplicaMissed {
+			job: id,
+			replica: index,
+			worker: seat.worker,
+			operator: seat.operator.clone(),
+			reason,
+		});
+		Self::slash(id, index, attempt, &seat, reason, None);
+	}
+
+	/// Takes a replica's worker away. The replica is drawn anew while it has attempts left, unless it missed its reveal.
+	pub(crate) fn vacate(
+		id: JobId,
+		job: &mut Job<T::AccountId>,
+		index: ReplicaId,
+		reason: MissReason,
+	) -> Option<Seat<T::AccountId>> {
+		let attempts = job.max_attempts(usize::from(index));
+		let record = job.replicas.get_mut(usize::from(index))?;
+		let again = is_running(&record.state) && record.attempt < attempts;
+		debug_assert!(is_running(&record.state) || is_committed(&record.state));
+		record.state = if again { ReplicaState::Vacant } else { ReplicaState::Missed { reason } };
+		let seat = record.seat.take()?;
+		if job.former.try_push(fingerprint(&seat.operator)).is_err() {
+			defensive!("a job gives away at most `MAX_SEATS` seats");
+		}
+		Self::release_seat(id, index, &seat);
+		Some(seat)
+	}
+
+	/// Unlocks the bond of a seat and takes the replica off its worker.
+	pub(crate) fn release_seat(id: JobId, index: ReplicaId, seat: &Seat<T::AccountId>) {
+		T::Bonding::unlock(&seat.operator, seat.bond);
+		Self::with_worker(&seat.worker, |info| {
+			info.live.retain(|held| *held != (id, index));
+		});
+	}
+
+	/// Changes a worker's record. A worker with live replicas cannot leave, so there is one.
+	pub(crate) fn with_worker(
+		worker: &WorkerKey,
+		change: impl FnOnce(&mut WorkerInfo<T::AccountId>),
+	) {
+		Workers::<T>::mutate_extant(worker, change);
+	}
+
+	/// Reports a fault. The seat's bond is unlocked already, so the slash cannot eat another replica's bond.
+	pub(crate) fn slash(
+		id: JobId,
+		index: ReplicaId,
+		attempt: u8,
+		seat: &Seat<T::AccountId>,
+		reason: MissReason,
+		harmed: Option<(T::AccountId, Balance)>,
+	) {
+		let (share, offence): (Permill, OffenceReason) = match reason {
+			MissReason::NoShow => (T::NoShowSlash::get(), OffenceReason::NoShow),
+			MissReason::Late => (T::LateSlash::get(), OffenceReason::Late),
+			MissReason::Unrevealed => (T::UnrevealedSlash::get(), OffenceReason::Unrevealed),
+			MissReason::Disagreed => (T::DisagreedSlash::get(), OffenceReason::Disagreed),
+		};
+		let amount = share.mul_floor(seat.bond);
+		if amount == 0 {
+			return;
+		}
+		let report = T::Slashing::report(Offence {
+			id: H256((b"io/offence", id, index, attempt, offence).using_encoded(blake2_256)),
+			operator: seat.operator.clone(),
+			amount,
+			reason: offence,
+			harmed,
+		});
+		match report {
+			Ok(amount) => Self::deposit_event(Event::Slashed {
+				job: id,
+				replica: index,
+				operator: seat.operator.clone(),
+				amount,
+				reason: offence,
+			}),
+			// The operator left in the meantime; nothing is there to be taken.
+			Err(error) => {
+				log::debug!(target: crate::LOG_TARGET, "offence not taken: {error:?}");
+			},
+		}
+	}
+
+}

@@ -1,0 +1,131 @@
+//! What a requester does: checks of a specification, its price, submission, withdrawal.
+
+use codec::Encode;
+use frame_support::{
+	ensure,
+	traits::{fungible::MutateHold, Get},
+	BoundedVec,
+};
+use io_primitives::{
+	job::MAX_REPLICAS, worker::Engine, Balance, JobId, JobSpec, JobState, Locators, Price, Replica,
+	ReplicaState, MAX_INPUT_BYTES, MAX_OUTPUT_BYTES,
+};
+use sp_runtime::{DispatchError, DispatchResult};
+
+use crate::{
+	settlement::Ending, types::Job, Classes, Config, Error, Event, HoldReason, Jobs, NextJobId,
+	Pallet, Specs,
+};
+
+impl<T: Config> Pallet<T> {
+	/// Checks every rule for specifications.
+	fn check_spec(spec: &JobSpec) -> DispatchResult {
+		let engine = spec.program.engine();
+		ensure!(engine == Engine::Wasm, Error::<T>::UnsupportedEngine);
+		ensure!(spec.encryption.is_none(), Error::<T>::SealedOutputUnsupported);
+		let class = Classes::<T>::get(spec.class).ok_or(Error::<T>::UnknownClass)?;
+		ensure!(class.engine == engine, Error::<T>::ClassMismatch);
+		ensure!(
+			(1..=MAX_REPLICAS).contains(&u32::from(spec.replicas))
+				&& spec.quorum > spec.replicas / 2
+				&& spec.quorum <= spec.replicas,
+			Error::<T>::BadQuorum
+		);
+		ensure!(spec.max_units > 0, Error::<T>::BadUnits);
+		ensure!(
+			spec.max_memory > 0 && spec.max_memory <= class.min_memory,
+			Error::<T>::BadMemory
+		);
+		ensure!(
+			spec.max_output > 0 && spec.max_output <= MAX_OUTPUT_BYTES,
+			Error::<T>::BadOutput
+		);
+		ensure!(spec.input_len <= MAX_INPUT_BYTES, Error::<T>::InputTooLarge);
+		ensure!(
+			(1..=T::MaxRunBlocks::get()).contains(&spec.run_blocks),
+			Error::<T>::BadRunBlocks
+		);
+		ensure!(spec.price_per_unit >= T::MinPricePerUnit::get(), Error::<T>::PriceTooLow);
+		let usable = |at: &Locators| {
+			!at.is_empty()
+				&& at.iter().all(|url| !url.is_empty() && core::str::from_utf8(url).is_ok())
+		};
+		ensure!(usable(&spec.program_at), Error::<T>::BadLocator);
+		ensure!(
+			spec.input_len == 0 && spec.input_at.is_empty() || usable(&spec.input_at),
+			Error::<T>::BadLocator
+		);
+		ensure!(
+			spec.encoded_size() <= T::MaxSpecBytes::get() as usize,
+			Error::<T>::SpecTooLarge
+		);
+		Ok(())
+	}
+
+	/// What a job costs at most, or the rule that its specification breaks.
+	pub(crate) fn price(spec: &JobSpec) -> Result<Price, DispatchError> {
+		Self::check_spec(spec)?;
+		let work = Balance::from(spec.replicas)
+			.checked_mul(Balance::from(spec.max_units))
+			.and_then(|units| units.checked_mul(spec.price_per_unit))
+			.ok_or(Error::<T>::PriceTooHigh)?;
+		let fee = T::FeeRate::get().mul_floor(work);
+		ensure!(work.checked_add(fee).is_some(), Error::<T>::PriceTooHigh);
+		let deposit = T::DepositBase::get().saturating_add(
+			T::DepositPerByte::get().saturating_mul(spec.encoded_size() as Balance),
+		);
+		let bond_per_replica = Self::bond(spec.price_per_unit, spec.max_units);
+		Ok(Price { work, fee, deposit, bond_per_replica })
+	}
+
+	pub(crate) fn do_submit(requester: T::AccountId, spec: JobSpec) -> DispatchResult {
+		let Price { work, fee, deposit, .. } = Self::price(&spec)?;
+		let escrow = work.saturating_add(fee);
+		T::Currency::hold(&HoldReason::JobEscrow.into(), &requester, escrow)?;
+		T::Currency::hold(&HoldReason::JobDeposit.into(), &requester, deposit)?;
+
+		let now = Self::now();
+		let id = NextJobId::<T>::get();
+		let slot = Self::file(id, now.saturating_add(1)).ok_or(Error::<T>::AgendaFull)?;
+		NextJobId::<T>::put(id.saturating_add(1));
+		let vacant =
+			Replica { state: ReplicaState::Vacant, attempt: 0, deadline: now, seat: None };
+		let replicas = BoundedVec::truncate_from(alloc::vec![vacant; spec.replicas.into()]);
+		Jobs::<T>::insert(
+			id,
+			Job {
+				requester: requester.clone(),
+				state: JobState::Open,
+				class: spec.class,
+				engine: spec.program.engine(),
+				submitted_at: now,
+				slot,
+				vacant_since: Some(now),
+				vacancy_left: T::OpenTtl::get(),
+				run_blocks: spec.run_blocks,
+				max_units: spec.max_units,
+				price: spec.price_per_unit,
+				escrow,
+				deposit,
+				fee_rate: T::FeeRate::get(),
+				n: spec.replicas,
+				quorum: spec.quorum,
+				replicas,
+				former: BoundedVec::new(),
+			},
+		);
+		let class = spec.class;
+		Specs::<T>::insert(id, spec);
+		Self::deposit_event(Event::JobSubmitted { job: id, requester, class, escrow, deposit });
+		Ok(())
+	}
+
+	pub(crate) fn do_cancel(requester: T::AccountId, id: JobId) -> DispatchResult {
+		let job = Jobs::<T>::get(id).ok_or(Error::<T>::UnknownJob)?;
+		ensure!(job.requester == requester, Error::<T>::NotRequester);
+		ensure!(!job.is_accepted() && !job.in_tie_break(), Error::<T>::WrongState);
+		Self::unfile(id, job.slot);
+		Self::end(id, job, Ending::Cancelled);
+		Ok(())
+	}
+}
