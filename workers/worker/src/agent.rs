@@ -33,6 +33,8 @@ use crate::{
 const GONE_BLOCKS: BlockNumber = 3;
 /// Blocks for which a heartbeat counts.
 const HEARTBEAT_BLOCKS: BlockNumber = 16;
+/// Most blocks for which a call is made to count; the chain takes no call that counts for much longer.
+const MAX_VALID_BLOCKS: BlockNumber = 10_000;
 /// Most assignments of one sync that are looked at; a worker's capacity on chain is far below.
 const MAX_ASSIGNMENTS: usize = 256;
 /// Pause before an execution that failed on this machine is tried anew.
@@ -381,7 +383,7 @@ impl Agent {
 				&& request.best <= assignment.deadline
 			{
 				let (signed, fresh) =
-					self.sign(&mut live.record, request.genesis, call, assignment.deadline);
+					self.sign(&mut live.record, request, call, assignment.deadline);
 				if fresh {
 					dirty.insert(execution);
 				}
@@ -550,20 +552,23 @@ impl Agent {
 		commitment(&self.worker(), job, replica, attempt, &opening)
 	}
 
-	/// The signed call: the one from before if it says the same, so that its bytes stay the same.
+	/// The signed call: the one from before if it still counts, so that its bytes stay the same. Also says whether it is new.
 	fn sign(
 		&self,
 		record: &mut Record,
-		genesis: H256,
+		request: &SyncRequest<AccountId>,
 		call: WorkerCall,
-		valid_until: BlockNumber,
+		deadline: BlockNumber,
 	) -> (SignedWorkerCall, bool) {
+		let furthest = request.best.saturating_add(MAX_VALID_BLOCKS);
+		let counts = request.best..=furthest;
 		if let Some(found) =
-			record.calls.iter().find(|c| c.call == call && c.valid_until == valid_until)
+			record.calls.iter().find(|c| c.call == call && counts.contains(&c.valid_until))
 		{
 			return (found.clone(), false);
 		}
-		let signed = self.0.keys.sign_call(genesis, call, valid_until);
+		let valid_until = deadline.min(furthest);
+		let signed = self.0.keys.sign_call(request.genesis, call, valid_until);
 		record.calls.retain(|other| !other.call.same_step(&signed.call));
 		record.calls.push(signed.clone());
 		(signed, true)

@@ -176,6 +176,20 @@ fn private_literal(url: &Url) -> Option<String> {
 	(!net::is_public(address)).then(|| host.to_owned())
 }
 
+/// Whether a redirect may be followed; if not, why.
+fn may_follow(url: &Url, redirects: usize, allow_private: bool) -> Result<(), String> {
+	if redirects > MAX_REDIRECTS {
+		return Err("redirects too often".into());
+	}
+	if !matches!(url.scheme(), "http" | "https") {
+		return Err(format!("redirects to {}, which is not HTTP", url.scheme()));
+	}
+	match private_literal(url) {
+		Some(host) if !allow_private => Err(Fault::Private(host).to_string()),
+		_ => Ok(()),
+	}
+}
+
 /// Fetches contents into a store.
 #[derive(Clone)]
 pub struct Fetcher {
@@ -190,17 +204,9 @@ impl Fetcher {
 	pub fn new(settings: config::Fetch, store: Store) -> Result<Fetcher, Error> {
 		let allow_private = settings.allow_private_addresses;
 		let policy = redirect::Policy::custom(move |attempt| {
-			if attempt.previous().len() > MAX_REDIRECTS {
-				return attempt.error(io::Error::other("too many redirects"));
-			}
-			if !matches!(attempt.url().scheme(), "http" | "https") {
-				return attempt.error(io::Error::other("redirects to something that is not HTTP"));
-			}
-			match private_literal(attempt.url()) {
-				Some(host) if !allow_private => {
-					attempt.error(io::Error::other(Fault::Private(host).to_string()))
-				},
-				_ => attempt.follow(),
+			match may_follow(attempt.url(), attempt.previous().len(), allow_private) {
+				Ok(()) => attempt.follow(),
+				Err(reason) => attempt.error(io::Error::other(reason)),
 			}
 		});
 		let mut builder = reqwest::Client::builder()
@@ -482,6 +488,19 @@ mod tests {
 		}
 		assert!(private_literal(&Url::parse("http://1.1.1.1/").unwrap()).is_none());
 		assert!(private_literal(&Url::parse("http://example.org/").unwrap()).is_none());
+	}
+
+	#[test]
+	fn should_not_follow_when_a_redirect_leads_inside_or_away_from_http() {
+		let to = |url: &str, redirects, private| {
+			may_follow(&Url::parse(url).unwrap(), redirects, private)
+		};
+		assert!(to("http://169.254.169.254/meta", 1, false).unwrap_err().contains("private"));
+		assert!(to("http://[::ffff:10.0.0.1]/", 1, false).unwrap_err().contains("private"));
+		assert!(to("file:///etc/passwd", 1, true).unwrap_err().contains("not HTTP"));
+		assert!(to("http://example.org/", MAX_REDIRECTS + 1, false).is_err());
+		assert!(to("http://169.254.169.254/meta", 1, true).is_ok());
+		assert!(to("https://example.org/", 1, false).is_ok());
 	}
 
 	#[test]

@@ -1,0 +1,10 @@
+//! The real `io-worker` binary against a chain made by hand and against hostile neighbours.
+#![allow(clippy::unwrap_used)]
+
+mod chain;
+mod faults;
+mod fetching;
+mod kill;
+mod life;
+mod machine;
+mod server;
