@@ -14,6 +14,8 @@ use frame_support::{
 	view_functions::{ViewFunctionDispatchError, ViewFunctionId},
 	weights::Weight,
 };
+use frame_system::offchain::CreateAuthorizedTransaction;
+use io_primitives::{Assignment, JobId, Reason, SignedWorkerCall, WorkerKey, WorkerView};
 use pallet_transaction_payment::{FeeDetails, RuntimeDispatchInfo};
 use sp_api::impl_runtime_apis;
 use sp_core::{crypto::KeyTypeId, OpaqueMetadata};
@@ -228,6 +230,26 @@ impl_runtime_apis! {
 
 		fn query_length_to_fee(length: u32) -> Balance {
 			TransactionPayment::length_to_fee(length)
+		}
+	}
+
+	impl io_primitives::api::IoWorkerApi<Block, AccountId> for Runtime {
+		fn assignments(worker: WorkerKey) -> Vec<Assignment<AccountId>> {
+			crate::IoJobs::assignments(worker)
+		}
+
+		fn worker(worker: WorkerKey) -> Option<WorkerView<AccountId>> {
+			crate::IoJobs::worker_view(worker)
+		}
+
+		fn transaction(call: SignedWorkerCall) -> <Block as BlockT>::Extrinsic {
+			<Runtime as CreateAuthorizedTransaction<pallet_io_jobs::Call<Runtime>>>::create_authorized_transaction(
+				crate::IoJobs::worker_call(call).into(),
+			)
+		}
+
+		fn why_not(job: JobId, worker: WorkerKey) -> Vec<Reason> {
+			crate::IoJobs::why_not(job, worker)
 		}
 	}
 

@@ -5,12 +5,13 @@ use crate::{
 	configs::{StakingPot, TreasuryAccount},
 	constants::*,
 	AccountId, AuraId, Balance, BalancesConfig, BlockNumber, CollatorSelectionConfig,
-	IoSetupConfig, ParachainInfoConfig, PolkadotXcmConfig, RuntimeGenesisConfig, SessionConfig,
+	IoJobsConfig, IoSetupConfig, ParachainInfoConfig, PolkadotXcmConfig, RuntimeGenesisConfig, SessionConfig,
 	SessionKeys,
 };
 use alloc::{vec, vec::Vec};
 use cumulus_primitives_core::ParaId;
 use frame_support::build_struct_json_patch;
+use io_primitives::{Accelerator, ClassId, ClassInfo, Engine};
 use serde_json::Value;
 use sp_genesis_builder::{PresetId, DEV_RUNTIME_PRESET, LOCAL_TESTNET_RUNTIME_PRESET};
 use sp_keyring::Sr25519Keyring;
@@ -26,6 +27,20 @@ pub const UNBONDING_BLOCKS: BlockNumber = 50;
 
 fn account(key: Sr25519Keyring) -> AccountId {
 	key.to_account_id()
+}
+
+/// The hardware classes of a new network. Those with accelerators come with their engines.
+///
+/// * 0: CPU, WebAssembly, jobs of up to 4 GiB of memory.
+/// * 1: CPU, WebAssembly, jobs of up to 1 GiB of memory, for small devices.
+pub fn classes() -> Vec<(ClassId, ClassInfo)> {
+	let cpu = |min_memory| ClassInfo {
+		engine: Engine::Wasm,
+		min_memory,
+		min_vram: 0,
+		accelerator: Accelerator::None,
+	};
+	vec![(0, cpu(4_096)), (1, cpu(1_024))]
 }
 
 fn genesis(collators: &[Sr25519Keyring], root: Sr25519Keyring) -> Value {
@@ -52,6 +67,7 @@ fn genesis(collators: &[Sr25519Keyring], root: Sr25519Keyring) -> Value {
 		},
 		session: SessionConfig { keys },
 		polkadot_xcm: PolkadotXcmConfig { safe_xcm_version: Some(xcm::prelude::XCM_VERSION) },
+		io_jobs: IoJobsConfig { classes: classes() },
 		io_setup: IoSetupConfig {
 			slash_defer: Some(SLASH_DEFER),
 			unbonding_blocks: Some(UNBONDING_BLOCKS),

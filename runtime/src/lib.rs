@@ -2,9 +2,12 @@
 #![cfg_attr(not(feature = "std"), no_std)]
 #![recursion_limit = "256"]
 
+// Macros put undocumented items into this module. The modules below turn the lint on again.
+#![allow(missing_docs)]
+
 #[cfg(feature = "std")]
 mod wasm {
-	#![allow(missing_docs)]
+	#![allow(missing_docs, dead_code, unreachable_pub)]
 	include!(concat!(env!("OUT_DIR"), "/wasm_binary.rs"));
 }
 #[cfg(feature = "std")]
@@ -15,15 +18,24 @@ extern crate alloc;
 pub mod apis;
 #[cfg(feature = "runtime-benchmarks")]
 mod benchmarks;
+#[warn(missing_docs)]
 pub mod configs;
+#[warn(missing_docs)]
 pub mod constants;
+#[warn(missing_docs)]
 pub mod genesis_config_presets;
+#[warn(missing_docs)]
 pub mod migrations;
+#[warn(missing_docs)]
 pub mod randomness;
+#[warn(missing_docs)]
 pub mod setup;
+#[warn(missing_docs)]
 pub mod transaction;
+#[warn(missing_docs)]
 pub mod weights;
 
+use alloc::vec::Vec;
 use sp_runtime::{generic, impl_opaque_keys, MultiAddress};
 use sp_version::RuntimeVersion;
 
@@ -165,6 +177,8 @@ mod runtime {
 	// The job market.
 	#[runtime::pallet_index(70)]
 	pub type IoStaking = pallet_io_staking;
+	#[runtime::pallet_index(71)]
+	pub type IoJobs = pallet_io_jobs;
 	#[runtime::pallet_index(74)]
 	pub type IoRandomness = randomness;
 	#[runtime::pallet_index(76)]

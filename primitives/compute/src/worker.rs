@@ -26,7 +26,7 @@ pub type ClassId = u16;
 	Eq,
 	Debug,
 )]
-#[cfg_attr(feature = "std", derive(serde::Serialize, serde::Deserialize))]
+#[derive(serde::Serialize, serde::Deserialize)]
 pub enum Engine {
 	/// WebAssembly with WASI preview 1.
 	#[codec(index = 0)]
@@ -79,7 +79,7 @@ impl Engines {
 	Eq,
 	Debug,
 )]
-#[cfg_attr(feature = "std", derive(serde::Serialize, serde::Deserialize))]
+#[derive(serde::Serialize, serde::Deserialize)]
 pub enum Accelerator {
 	/// CPU only.
 	#[codec(index = 0)]
@@ -93,7 +93,7 @@ pub enum Accelerator {
 #[derive(
 	Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo, Clone, PartialEq, Eq, Debug,
 )]
-#[cfg_attr(feature = "std", derive(serde::Serialize, serde::Deserialize))]
+#[derive(serde::Serialize, serde::Deserialize)]
 pub struct ClassInfo {
 	/// What executes the programs of this class.
 	pub engine: Engine,

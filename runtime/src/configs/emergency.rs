@@ -28,6 +28,7 @@ pub struct SafeModeWhitelist;
 
 impl Contains<RuntimeCall> for SafeModeWhitelist {
 	fn contains(call: &RuntimeCall) -> bool {
+		use pallet_io_jobs::Call as Jobs;
 		match call {
 			RuntimeCall::Timestamp(_) |
 			RuntimeCall::ParachainSystem(_) |
@@ -35,6 +36,14 @@ impl Contains<RuntimeCall> for SafeModeWhitelist {
 			RuntimeCall::TxPause(_) => true,
 			#[cfg(feature = "sudo")]
 			RuntimeCall::Sudo(_) => true,
+			RuntimeCall::IoJobs(
+				Jobs::heartbeat { .. } |
+				Jobs::accept { .. } |
+				Jobs::decline { .. } |
+				Jobs::commit { .. } |
+				Jobs::reveal { .. } |
+				Jobs::poke { .. },
+			) => true,
 			_ => false,
 		}
 	}

@@ -6,12 +6,15 @@
 
 use crate::{constants::*, Balance, BlockNumber, Runtime, RuntimeEvent, RuntimeOrigin};
 use alloc::vec::Vec;
+use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use core::marker::PhantomData;
 use frame_support::{
 	dynamic_params::{dynamic_pallet_params, dynamic_params},
 	traits::{ConstU128, ConstU32, EnsureOriginWithArg, Get},
 };
 use frame_system::ensure_root;
+use scale_info::TypeInfo;
+use sp_runtime::{Permill, Saturating};
 
 /// The parameters, grouped by the pallet that reads them.
 #[dynamic_params(RuntimeParameters, pallet_parameters::Parameters::<Runtime>)]
@@ -33,6 +36,212 @@ pub mod dynamic_params {
 		#[codec(index = 2)]
 		pub static SlashDefer: BlockNumber = DAYS;
 	}
+
+	/// The job market. Values that are read together are set together: each is one storage item, and each storage item
+	/// that a call touches costs proof.
+	#[dynamic_pallet_params]
+	#[codec(index = 1)]
+	pub mod jobs {
+		/// Time-outs.
+		#[codec(index = 0)]
+		pub static Timers: JobTimers = JobTimers::DEFAULT;
+		/// Bond, price, fee.
+		#[codec(index = 1)]
+		pub static Terms: JobTerms = JobTerms::DEFAULT;
+		/// What workers lose that fail.
+		#[codec(index = 2)]
+		pub static Slashes: JobSlashes = JobSlashes::DEFAULT;
+	}
+}
+
+/// Time-outs of jobs, in blocks. Bounds: each at least 2, `open_ttl` and `max_run_blocks` at most 28 days, the others at
+/// most a day.
+#[derive(
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+	Clone,
+	Copy,
+	PartialEq,
+	Eq,
+	Debug,
+)]
+pub struct JobTimers {
+	/// Blocks that a job may wait for workers, in all.
+	pub open_ttl: BlockNumber,
+	/// Blocks in which a drawn worker has to accept.
+	pub accept_blocks: BlockNumber,
+	/// Blocks in which commitments have to be opened.
+	pub reveal_blocks: BlockNumber,
+	/// Blocks for which a heartbeat makes a worker count as online.
+	pub heartbeat_ttl: BlockNumber,
+	/// The longest time that a job may give a replica to run.
+	pub max_run_blocks: BlockNumber,
+}
+
+impl JobTimers {
+	/// Ten minutes and more for people, a minute and more for machines.
+	pub const DEFAULT: Self = Self {
+		open_ttl: 600,
+		accept_blocks: 10,
+		reveal_blocks: 20,
+		heartbeat_ttl: 50,
+		max_run_blocks: DAYS,
+	};
+
+	/// The nearest values within the bounds.
+	pub fn bounded(self) -> Self {
+		let day = |blocks: BlockNumber| blocks.clamp(2, DAYS);
+		let month = |blocks: BlockNumber| blocks.clamp(2, 28 * DAYS);
+		Self {
+			open_ttl: month(self.open_ttl),
+			accept_blocks: day(self.accept_blocks),
+			reveal_blocks: day(self.reveal_blocks),
+			heartbeat_ttl: day(self.heartbeat_ttl),
+			max_run_blocks: month(self.max_run_blocks),
+		}
+	}
+
+	/// The values that hold now.
+	pub fn now() -> Self {
+		dynamic_params::jobs::Timers::get().bounded()
+	}
+}
+
+/// What jobs cost. Bounds: `bond_factor` 1 to 100, `fee_rate` at most 50 %, both shares together at most 100 %,
+/// `min_price_per_unit` 1 to 1 IO.
+#[derive(
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+	Clone,
+	Copy,
+	PartialEq,
+	Eq,
+	Debug,
+)]
+pub struct JobTerms {
+	/// Bond of a replica, as a multiple of its highest price.
+	pub bond_factor: u32,
+	/// Fee, as a part of what operators are paid.
+	pub fee_rate: Permill,
+	/// Part of the fee that is burnt.
+	pub fee_burn_share: Permill,
+	/// Part of the fee for the author of the block. The rest goes to the treasury.
+	pub fee_author_share: Permill,
+	/// The lowest price of a unit, in the smallest unit of the coin.
+	pub min_price_per_unit: Balance,
+}
+
+impl JobTerms {
+	/// A bond of three prices; a fee of 5 %, of which 40 % are burnt, 20 % paid to the author, 40 % to the treasury.
+	pub const DEFAULT: Self = Self {
+		bond_factor: 3,
+		fee_rate: Permill::from_percent(5),
+		fee_burn_share: Permill::from_percent(40),
+		fee_author_share: Permill::from_percent(20),
+		min_price_per_unit: 1_000,
+	};
+
+	/// The nearest values within the bounds.
+	pub fn bounded(self) -> Self {
+		let left = Permill::one().saturating_sub(self.fee_burn_share);
+		Self {
+			bond_factor: self.bond_factor.clamp(1, 100),
+			fee_rate: self.fee_rate.min(Permill::from_percent(50)),
+			fee_burn_share: self.fee_burn_share,
+			fee_author_share: self.fee_author_share.min(left),
+			min_price_per_unit: self.min_price_per_unit.clamp(1, IO),
+		}
+	}
+
+	/// The values that hold now.
+	pub fn now() -> Self {
+		dynamic_params::jobs::Terms::get().bounded()
+	}
+}
+
+/// Parts of the bond that a worker loses. None is above 100 %, so nothing needs a bound.
+#[derive(
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+	Clone,
+	Copy,
+	PartialEq,
+	Eq,
+	Debug,
+)]
+pub struct JobSlashes {
+	/// It did not accept in time.
+	pub no_show: Permill,
+	/// It did not commit in time.
+	pub late: Permill,
+	/// It did not open its commitment.
+	pub unrevealed: Permill,
+	/// Its result is not the quorum's.
+	pub disagreed: Permill,
+}
+
+impl JobSlashes {
+	/// 1, 10, 20 and 50 %.
+	pub const DEFAULT: Self = Self {
+		no_show: Permill::from_percent(1),
+		late: Permill::from_percent(10),
+		unrevealed: Permill::from_percent(20),
+		disagreed: Permill::from_percent(50),
+	};
+}
+
+/// Makes a type that reads one field of a group of parameters.
+macro_rules! fields {
+	($($(#[$doc:meta])* $name:ident: $value:ty = $get:expr;)*) => { $(
+		$(#[$doc])*
+		pub struct $name;
+
+		impl Get<$value> for $name {
+			fn get() -> $value {
+				$get
+			}
+		}
+	)* };
+}
+
+fields! {
+	/// See [`JobTimers::open_ttl`].
+	OpenTtl: BlockNumber = JobTimers::now().open_ttl;
+	/// See [`JobTimers::accept_blocks`].
+	AcceptBlocks: BlockNumber = JobTimers::now().accept_blocks;
+	/// See [`JobTimers::reveal_blocks`].
+	RevealBlocks: BlockNumber = JobTimers::now().reveal_blocks;
+	/// See [`JobTimers::heartbeat_ttl`].
+	HeartbeatTtl: BlockNumber = JobTimers::now().heartbeat_ttl;
+	/// See [`JobTimers::max_run_blocks`].
+	MaxRunBlocks: BlockNumber = JobTimers::now().max_run_blocks;
+	/// See [`JobTerms::bond_factor`].
+	BondFactor: u32 = JobTerms::now().bond_factor;
+	/// See [`JobTerms::fee_rate`].
+	FeeRate: Permill = JobTerms::now().fee_rate;
+	/// See [`JobTerms::fee_burn_share`].
+	FeeBurnShare: Permill = JobTerms::now().fee_burn_share;
+	/// See [`JobTerms::fee_author_share`].
+	FeeAuthorShare: Permill = JobTerms::now().fee_author_share;
+	/// See [`JobTerms::min_price_per_unit`].
+	MinPricePerUnit: Balance = JobTerms::now().min_price_per_unit;
+	/// See [`JobSlashes::no_show`].
+	NoShowSlash: Permill = dynamic_params::jobs::Slashes::get().no_show;
+	/// See [`JobSlashes::late`].
+	LateSlash: Permill = dynamic_params::jobs::Slashes::get().late;
+	/// See [`JobSlashes::unrevealed`].
+	UnrevealedSlash: Permill = dynamic_params::jobs::Slashes::get().unrevealed;
+	/// See [`JobSlashes::disagreed`].
+	DisagreedSlash: Permill = dynamic_params::jobs::Slashes::get().disagreed;
 }
 
 /// A parameter forced into the bounds `[Min, Max]`.
@@ -80,8 +289,8 @@ pub fn initial(
 #[cfg(feature = "runtime-benchmarks")]
 impl Default for RuntimeParameters {
 	fn default() -> Self {
-		use dynamic_params::staking;
-		RuntimeParameters::Staking((staking::MinOperatorStake, 100 * IO).into())
+		use dynamic_params::jobs;
+		RuntimeParameters::Jobs((jobs::Terms, JobTerms::DEFAULT).into())
 	}
 }
 

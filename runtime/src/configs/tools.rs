@@ -76,7 +76,7 @@ pub enum ProxyType {
 	#[default]
 	#[codec(index = 0)]
 	Any,
-	/// Everything that moves no money to others.
+	/// Everything that moves no money to others. Jobs cannot be submitted, since they pay others.
 	#[codec(index = 1)]
 	NonTransfer,
 	/// Refuse announced calls.
@@ -100,7 +100,12 @@ impl InstanceFilter<RuntimeCall> for ProxyType {
 					RuntimeCall::Utility(..) |
 					RuntimeCall::Multisig(..) |
 					RuntimeCall::Preimage(..) |
-					RuntimeCall::IoStaking(..)
+					RuntimeCall::IoStaking(..) |
+					RuntimeCall::IoJobs(
+						pallet_io_jobs::Call::register_worker { .. } |
+							pallet_io_jobs::Call::update_worker { .. } |
+							pallet_io_jobs::Call::retire_worker { .. }
+					)
 			),
 			ProxyType::CancelProxy => matches!(
 				call,
@@ -108,7 +113,12 @@ impl InstanceFilter<RuntimeCall> for ProxyType {
 			),
 			ProxyType::Operator => matches!(
 				call,
-				RuntimeCall::IoStaking(..)
+				RuntimeCall::IoStaking(..) |
+					RuntimeCall::IoJobs(
+						pallet_io_jobs::Call::register_worker { .. } |
+							pallet_io_jobs::Call::update_worker { .. } |
+							pallet_io_jobs::Call::retire_worker { .. }
+					)
 			),
 		}
 	}
