@@ -50,7 +50,7 @@ async function view(pallet, name, ...args) {
 	const result = await api.call.runtimeViewFunction.executeViewFunction(id.toHex(), u8aToHex(bytes));
 	return api.registry.createType(type(output), result.asOk.toU8a(true));
 }
-const quote = await view('IoJobs', 'quote', spec);
+const quote = (await view('IoJobs', 'quote', spec)).asOk;
 console.log(`costs at most ${coins(quote.work)} and a fee of ${coins(quote.fee)}; ${coins(quote.deposit)} are held for storage meanwhile`);
 
 // Events of all blocks, from now on. Started before the job is submitted, so that none of its events is missed.

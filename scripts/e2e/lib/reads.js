@@ -2,6 +2,8 @@
 
 import { u8aConcat, u8aToHex } from '@polkadot/util';
 
+import { DispatchFailure } from './tx.js';
+
 /**
  * Calls a view function, for instance `view(chain, 'IoJobs', 'job', 7)`. Arguments and result have the types that the
  * metadata names; the result of `Option<T>` is `null` or the value.
@@ -25,5 +27,11 @@ export async function view(chain, pallet, name, ...args) {
 		throw new Error(`${pallet}.${name}: ${result.asErr}`);
 	}
 	const value = api.registry.createType(typeOf(found.output), result.asOk.toU8a(true));
-	return 'isNone' in value ? (value.isNone ? null : value.unwrap()) : value;
+	if (value.isOk !== undefined) {
+		if (value.isErr) {
+			throw DispatchFailure.from(api, value.asErr);
+		}
+		return value.asOk;
+	}
+	return value.isNone === undefined ? value : value.unwrapOr(null);
 }

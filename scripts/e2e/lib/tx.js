@@ -22,21 +22,22 @@ export class DispatchFailure extends Error {
 	}
 }
 
-/** The last transaction of each signer: tests that run side by side must not use a nonce twice. */
+/** The last transaction of each signer, until the pool has it: the node then counts it for the next nonce. */
 const turns = new Map();
 
 /**
  * Signs and sends a call and waits for its block. Returns `{ events, hash, number, fee }`: the call's events, its
- * block, and what the signer paid for the transaction. Throws `DispatchFailure` if the call failed.
+ * block, and what the signer paid for the transaction. Throws `DispatchFailure` if the call failed. Calls of one signer
+ * can be sent side by side.
  */
-export function send(chain, call, signer) {
-	const turn = (turns.get(signer.address) ?? Promise.resolve()).then(() => sendNow(chain, call, signer));
-	turns.set(signer.address, turn.catch(() => {}));
-	return turn;
-}
-
-async function sendNow(chain, call, signer) {
+export async function send(chain, call, signer) {
 	const { api } = chain;
+	const before = turns.get(signer.address);
+	let pooled;
+	turns.set(signer.address, new Promise((resolve) => {
+		pooled = resolve;
+	}));
+	await before;
 	const result = await new Promise((resolve, reject) => {
 		let unsubscribe;
 		const finish = (settle, value) => {
@@ -45,6 +46,7 @@ async function sendNow(chain, call, signer) {
 		};
 		call
 			.signAndSend(signer, { nonce: -1 }, (update) => {
+				pooled();
 				if (update.status.isInBlock) {
 					finish(resolve, update);
 				} else if (update.isError || update.internalError) {
@@ -54,7 +56,7 @@ async function sendNow(chain, call, signer) {
 			.then((stop) => {
 				unsubscribe = stop;
 			}, reject);
-	});
+	}).finally(pooled);
 	if (result.dispatchError) {
 		throw DispatchFailure.from(api, result.dispatchError);
 	}

@@ -27,7 +27,7 @@ test('should describe view functions when the metadata has version 16', () => {
 	assert.equal(chain.api.runtimeMetadata.version, 16);
 	const { pallets } = chain.api.runtimeMetadata.asV16;
 	const functions = (name) => pallets.find((pallet) => pallet.name.eq(name)).viewFunctions.map((each) => each.name.toString());
-	assert.deepEqual(functions('IoJobs').sort(), ['job', 'open_jobs', 'operator_summary', 'outcome', 'quote']);
+	assert.deepEqual(functions('IoJobs').sort(), ['job', 'open_jobs', 'operator_summary', 'outputs', 'quote']);
 	assert.deepEqual(functions('IoStaking'), ['operator']);
 });
 

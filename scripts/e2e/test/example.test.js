@@ -1,42 +1,26 @@
-// The example of docs/dapp.md, as a reader would run it.
+// The examples of the documentation, run as a reader would run them.
 
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 
+import { fund, IO, key } from '../lib/accounts.js';
 import { Chain } from '../lib/chain.js';
+import { example } from '../lib/example.js';
+import { send } from '../lib/tx.js';
 import { crew, dismiss } from '../lib/worker.js';
 
-const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 let chain;
 let workers = [];
-let example;
 before(async () => {
 	chain = await Chain.start();
 	workers = await crew(chain, ['honest', 'honest', 'honest']);
-	// Node.js looks for modules beside the script; the reader has installed them there.
-	const folder = here('../node_modules/.cache/example/');
-	mkdirSync(folder, { recursive: true });
-	example = `${folder}submit-job.mjs`;
-	copyFileSync(here('../../../docs/examples/submit-job.mjs'), example);
-	writeFileSync(`${folder}program.wasm`, Uint8Array.from([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]));
 });
 after(() => dismiss(chain, workers));
 
-/** Runs the example as `secret` and returns `{ status, output }`. */
-function run(secret) {
-	return new Promise((resolve) => {
-		const args = [example, chain.url, secret, example.replace('submit-job.mjs', 'program.wasm'), 'http://127.0.0.1:1/program.wasm'];
-		execFile(process.execPath, args, { timeout: 60_000 }, (error, stdout, stderr) => {
-			resolve({ status: error ? (error.code ?? error.signal) : 0, output: `${stdout}${stderr}` });
-		});
-	});
-}
-
 test('should settle the job of the documentation when a reader runs it', async () => {
-	const { status, output } = await run('//Alice');
+	const submitJob = example('submit-job.mjs');
+	const program = submitJob.write('program.wasm', Uint8Array.from([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]));
+	const { status, output } = await submitJob.run(chain.url, '//Alice', program, 'http://127.0.0.1:1/program.wasm');
 	assert.equal(status, 0, output);
 	assert.match(output, /costs at most 6 IO and a fee of 0\.3 IO/);
 	assert.match(output, /JobSettled/);
@@ -44,8 +28,24 @@ test('should settle the job of the documentation when a reader runs it', async (
 	assert.equal(output.match(/ got 0\.7 IO/g)?.length, 3, output);
 });
 
-test('should name the error when the account cannot pay', async () => {
-	const { status, output } = await run('//Beggar');
+test('should say why when the account of the example cannot pay', async () => {
+	const submitJob = example('submit-job.mjs');
+	const program = submitJob.write('program.wasm', Uint8Array.from([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]));
+	const { status, output } = await submitJob.run(chain.url, '//Beggar', program, 'http://127.0.0.1:1/program.wasm');
 	assert.equal(status, 1, output);
 	assert.match(output, /refused: .+/);
+});
+
+test('should register session keys with a proof when a collator runs the example', async () => {
+	const { tx, query } = chain.api;
+	const collator = key('//Collator');
+	await fund(chain, [collator], 2_000n * IO);
+	const setKeys = example('set-session-keys.mjs');
+	const { status, output } = await setKeys.run(chain.url, setKeys.write('secret', '//Collator\n'));
+	assert.equal(status, 0, output);
+	const registered = (await query.session.nextKeys(collator.address)).unwrap();
+	assert.match(output, new RegExp(registered.toHex()));
+	await send(chain, tx.collatorSelection.registerAsCandidate(), collator);
+	const candidates = await query.collatorSelection.candidateList();
+	assert.ok(candidates.some(({ who }) => who.eq(collator.address)));
 });
