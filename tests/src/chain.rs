@@ -365,18 +365,18 @@ impl Chain {
 			.context(name)
 	}
 
-	/// Signs a call with this nonce and puts it into the pool.
+	/// Signs a call with this nonce and puts it into the pool. Returns the extrinsic.
 	pub async fn submit_with_nonce<P: Payload>(
 		&self,
 		call: &P,
 		signer: &Keypair,
 		nonce: u64,
-	) -> Result<()> {
+	) -> Result<Vec<u8>> {
 		let params = PolkadotExtrinsicParamsBuilder::new().nonce(nonce).immortal().build();
 		let client = self.api.transactions().await?;
 		let signed = client.create_signable_offline(call, params)?.sign(signer)?;
 		self.submit_bytes(signed.encoded()).await?;
-		Ok(())
+		Ok(signed.into_encoded())
 	}
 }
 

@@ -8,5 +8,6 @@ pub mod process;
 pub mod programs;
 pub mod puppet;
 pub mod scenarios;
+pub mod weights;
 pub mod worker;
 pub mod world;

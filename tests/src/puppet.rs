@@ -4,7 +4,7 @@
 use std::{
 	collections::HashMap,
 	sync::{
-		Arc,
+		Arc, Mutex,
 		atomic::{AtomicBool, AtomicU64, Ordering},
 	},
 	time::Duration,
@@ -60,6 +60,8 @@ pub struct Puppet {
 	seq: u64,
 	/// Calls that the pool took.
 	pub accepted_calls: Arc<AtomicU64>,
+	/// One extrinsic of each kind, in the order of [`WorkerCall`]'s variants.
+	pub samples: Arc<Mutex<HashMap<u8, Vec<u8>>>>,
 }
 
 /// Blocks for which a call of a puppet counts.
@@ -78,6 +80,7 @@ impl Puppet {
 			sent: HashMap::new(),
 			seq: 0,
 			accepted_calls: Arc::default(),
+			samples: Arc::default(),
 		})
 	}
 
@@ -182,6 +185,11 @@ impl Puppet {
 			let extrinsic = chain.worker_transaction(&call).await?;
 			if chain.submit_bytes(&extrinsic).await.is_ok() {
 				taken += 1;
+				if let (Ok(mut samples), Some(kind)) =
+					(self.samples.lock(), call.call.encode().first())
+				{
+					samples.entry(*kind).or_insert(extrinsic);
+				}
 			}
 		}
 		self.accepted_calls.fetch_add(taken as u64, Ordering::Relaxed);

@@ -107,24 +107,21 @@ impl RealWorker {
 
 	/// Runs one of its commands to the end.
 	pub async fn command(&self, binary: &Path, args: &[&str]) -> Result<crate::process::Finished> {
-		let mut all = self.common();
-		all.extend(args.iter().map(|a| (*a).to_owned()));
-		run(binary, &all, Duration::from_secs(60))
+		run(binary, &self.arguments(args), Duration::from_secs(60))
 			.await?
 			.ok(&format!("io-worker {}", args.join(" ")))
 	}
 
-	fn common(&self) -> Vec<String> {
-		vec![
-			format!("--config={}", self.dir.join("config.toml").display()),
-			format!("--passphrase-file={}", self.dir.join("passphrase").display()),
-		]
+	fn arguments(&self, command: &[&str]) -> Vec<String> {
+		let mut all = vec![format!("--config={}", self.dir.join("config.toml").display())];
+		all.extend(command.iter().map(|a| (*a).to_owned()));
+		all.push(format!("--passphrase-file={}", self.dir.join("passphrase").display()));
+		all
 	}
 
 	/// Starts it.
 	pub fn start(&mut self, binary: &Path) -> Result<()> {
-		let mut args = self.common();
-		args.push("run".into());
+		let args = self.arguments(&["run"]);
 		self.process = Some(Process::start(&self.name, binary, &args, &self.log())?);
 		Ok(())
 	}

@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use codec::{Compact, Encode};
+use codec::Encode;
 use futures::future::try_join_all;
 use io_primitives::{
 	AccountId, Balance, ClassId, Engines, JobId, JobSpec, JobState, JobView, Outcome, Profile,
@@ -18,7 +18,7 @@ use subxt::{dynamic::Value, rpcs::rpc_params};
 use subxt_signer::sr25519::Keypair;
 
 use crate::{
-	chain::{Chain, Included, Seen, account_of, address, call, call_value, encoded_call},
+	chain::{Chain, Included, Seen, account_of, address, call, call_value, decode, encoded_call},
 	files::FileServer,
 	money::{Books, JOB_DEPOSIT, JOB_ESCROW, burnt, io},
 	node::Node,
@@ -117,7 +117,7 @@ impl World {
 			hashes: HashMap::new(),
 			gateways: Vec::new(),
 			logs: vec![("io-node".into(), log)],
-			next_class: 1_000,
+			next_class: 100,
 			issuance: genesis.issuance,
 			started,
 			first_books: None,
@@ -158,8 +158,10 @@ impl World {
 		ensure!(live.is_empty(), "{} jobs are not terminal", live.len());
 		let specs = self.chain.entries("IoJobs", "Specs", hash).await?;
 		ensure!(specs.is_empty(), "{} specifications were left behind", specs.len());
-		let agenda = self.chain.entries("IoJobs", "Agenda", hash).await?;
-		ensure!(agenda.is_empty(), "{} agenda entries were left behind", agenda.len());
+		for (_, list) in self.chain.entries("IoJobs", "Agenda", hash).await? {
+			let list: Vec<JobId> = decode(&list)?;
+			ensure!(list.is_empty(), "agenda entries were left behind for jobs {list:?}");
+		}
 		let books = Books::at(&self.chain, at).await?;
 		for (id, name) in [(JOB_ESCROW, "JobEscrow"), (JOB_DEPOSIT, "JobDeposit")] {
 			let held = books.held_in_all(id);
@@ -545,10 +547,10 @@ impl World {
 	/// Runs the command line against this chain, as an account if one is given.
 	pub async fn io(&self, account: Option<&Party>, args: &[&str]) -> Result<Finished> {
 		let mut all = vec![format!("--node={}", self.node.url())];
+		all.extend(args.iter().map(|a| (*a).to_owned()));
 		if let Some(party) = account {
 			all.push(format!("--key-file={}", self.key_file(party)?.display()));
 		}
-		all.extend(args.iter().map(|a| (*a).to_owned()));
 		run(&self.binaries.cli, &all, Duration::from_secs(180)).await
 	}
 
@@ -598,9 +600,4 @@ pub fn field(value: &Value, name: &str) -> Result<u128> {
 	use subxt::dynamic::At;
 	let found = value.at(name).with_context(|| format!("no field {name} in {value}"))?;
 	found.at(0).unwrap_or(found).as_u128().with_context(|| format!("{name} is no number"))
-}
-
-/// A compact number, as some calls take it.
-pub fn compact(value: u128) -> Vec<u8> {
-	Compact(value).encode()
 }

@@ -1,16 +1,16 @@
 //! How many jobs per second a running chain settles: many puppets in one process, jobs that need no execution.
 
 use std::{
-	collections::BTreeMap,
+	collections::{BTreeMap, HashMap},
 	process::ExitCode,
 	sync::{
-		Arc,
+		Arc, Mutex,
 		atomic::{AtomicU64, Ordering},
 	},
 	time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use clap::Parser;
 use codec::Encode;
 use futures::future::try_join_all;
@@ -18,13 +18,14 @@ use io_primitives::{JobSpec, Program};
 use io_system_tests::{
 	chain::{Chain, address, call, call_value, encoded_call},
 	puppet::{Answer, Conduct, Puppet, Running},
+	weights::{self, JobWeight, Limits},
 	world::{PRICE, Party, locators, profile},
 };
 use sp_core::H256;
 use subxt::dynamic::Value;
 
 const IO: u128 = 1_000_000_000_000;
-const CLASS: u16 = 900;
+const CLASS: u16 = 90;
 
 /// Measures settled jobs per block and per second on a development chain.
 #[derive(Parser)]
@@ -40,8 +41,11 @@ struct Args {
 	#[arg(long, default_value_t = 12)]
 	workers: u32,
 	/// Jobs that one worker takes at the same time.
-	#[arg(long, default_value_t = 100)]
+	#[arg(long, default_value_t = 32)]
 	capacity: u8,
+	/// The runtime's generated weights of pallet-io-jobs: also states the jobs per block at full weight.
+	#[arg(long)]
+	weights: Option<std::path::PathBuf>,
 	/// Accounts that submit.
 	#[arg(long, default_value_t = 8)]
 	requesters: u32,
@@ -66,12 +70,14 @@ async fn run(args: Args) -> Result<()> {
 	prepare(&chain, &operators, &requesters).await?;
 
 	let calls = Arc::new(AtomicU64::new(0));
+	let samples = Arc::new(Mutex::new(HashMap::new()));
 	let answer = Answer { exit_code: 0, units: 1, output: H256::zero() };
 	let mut keys = Vec::new();
 	let mut running: Vec<Running> = Vec::new();
 	for (i, operator) in operators.iter().enumerate() {
 		let mut puppet = Puppet::new(&format!("//load/worker/{i}"), Conduct::Follows, answer)?;
 		puppet.accepted_calls = calls.clone();
+		puppet.samples = samples.clone();
 		let proof = puppet.proof(chain.genesis(), &operator.account);
 		let profile = profile(CLASS, args.capacity);
 		let register =
@@ -96,10 +102,11 @@ async fn run(args: Args) -> Result<()> {
 	let calls_before = calls.load(Ordering::Relaxed);
 	let started = Instant::now();
 	let submit = encoded_call("IoJobs", "submit", spec.encode());
+	let mut submission = Vec::new();
 	for i in 0..args.jobs {
 		let requester = &requesters[(i % args.requesters) as usize];
 		let nonce = u64::from(i / args.requesters);
-		chain.submit_with_nonce(&submit, &requester.key, nonce).await?;
+		submission = chain.submit_with_nonce(&submit, &requester.key, nonce).await?;
 	}
 	let submitted = started.elapsed();
 
@@ -155,6 +162,52 @@ async fn run(args: Args) -> Result<()> {
 		"worker calls in blocks     {taken} (about {:.0} per second)",
 		taken as f64 / time.as_secs_f64()
 	);
+
+	if let Some(path) = &args.weights {
+		let file = std::fs::read_to_string(path)
+			.with_context(|| format!("cannot read the weights {}", path.display()))?;
+		let samples = samples.lock().map_err(|_| anyhow!("a worker panicked"))?.clone();
+		full_weight(&chain, &file, &submission, &samples, spec.encoded_size()).await?;
+	}
+	Ok(())
+}
+
+/// States the jobs per block at full weight.
+async fn full_weight(
+	chain: &Chain,
+	file: &str,
+	submission: &[u8],
+	samples: &HashMap<u8, Vec<u8>>,
+	spec_bytes: usize,
+) -> Result<()> {
+	let limits = Limits::of(chain).await?;
+	let submit = weights::of_transaction(chain, submission).await?;
+	let mut transactions = vec![(format!("submit ({spec_bytes} B)"), 1, submit)];
+	for (kind, name) in [(1, "accept"), (3, "commit"), (4, "reveal")] {
+		let sample = samples.get(&kind).with_context(|| format!("no {name} was sent"))?;
+		transactions.push((name.to_owned(), 3, weights::of_transaction(chain, sample).await?));
+	}
+	let mut services = Vec::new();
+	// A job is looked at to be drawn, once in between because its timer moved, and to be settled.
+	for (name, argument, count) in
+		[("service_idle", 0, 3), ("service_draw", 3, 1), ("service_settle", 3, 1)]
+	{
+		let weight = weights::of_function(file, name, argument, &limits)?;
+		services.push((name.to_owned(), count, weight));
+	}
+	let job = JobWeight::new(transactions, services, &limits);
+	println!();
+	println!("weight of one job (3 replicas, quorum 2), benchmarked, before any reclaim:");
+	for (name, count, weight) in &job.parts {
+		println!("  {count} x {name:20} {weight}");
+	}
+	println!("  all together             {}", job.all);
+	println!(
+		"  a block holds            {}, of which {} for transactions",
+		limits.block, limits.normal
+	);
+	let (jobs, scarce) = job.per_block(&limits);
+	println!("jobs per block at full weight: {jobs} (limited by the {scarce})");
 	Ok(())
 }
 

@@ -68,8 +68,8 @@ async fn second_worker(world: &World, worker: &RealWorker) -> Result<()> {
 	let args = |config: &std::path::Path, passphrase: &std::path::Path| {
 		vec![
 			format!("--config={}", config.display()),
-			format!("--passphrase-file={}", passphrase.display()),
 			"run".to_owned(),
+			format!("--passphrase-file={}", passphrase.display()),
 		]
 	};
 	run_program(binary, &args(&config, &wrong), limit)

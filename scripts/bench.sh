@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# Measures the chain.
+#
+#   scripts/bench.sh jobs [JOBS [WORKERS]]   jobs settled per block: at full weight, and on a dev chain under load
+#
+# IO_BENCH_BLOCK_TIME: milliseconds between the dev chain's blocks (6000, as on a real network).
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+[ "${1:-}" = jobs ] || { echo 'usage: scripts/bench.sh jobs [JOBS [WORKERS]]' >&2; exit 2; }
+JOBS="${2:-400}"
+WORKERS="${3:-15}"
+BLOCK_TIME="${IO_BENCH_BLOCK_TIME:-6000}"
+
+DIR="$(mktemp -d)"
+NODE=''
+cleanup() {
+	status=$?
+	[ -z "$NODE" ] || { kill "$NODE" 2>/dev/null || true; wait "$NODE" 2>/dev/null || true; }
+	[ $status -eq 0 ] || { echo "--- last lines of the node's log:" >&2; tail -n 30 "$DIR/node.log" >&2 || true; }
+	rm -rf "$DIR"
+	exit $status
+}
+trap cleanup EXIT
+
+phase 'setup and build'
+prepare
+cargo build --locked --workspace --all-targets
+
+phase 'dev chain'
+mapfile -t PORTS < <(free_ports 2)
+"$TARGET/io-node" --dev --tmp --dev-block-time "$BLOCK_TIME" --rpc-port "${PORTS[0]}" --port "${PORTS[1]}" --no-prometheus --no-telemetry \
+	--offchain-worker never --rpc-max-connections 500 --pool-limit 50000 --pool-kbytes 262144 >"$DIR/node.log" 2>&1 &
+NODE=$!
+wait_for 90 'the first answer of the node' rpc "${PORTS[0]}" system_health
+
+phase 'load'
+WEIGHTS=()
+[ ! -f runtime/src/weights/pallet_io_jobs.rs ] || WEIGHTS=(--weights runtime/src/weights/pallet_io_jobs.rs)
+echo "machine: $(nproc) x $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $(free -g | awk '/^Mem/{print $2}') GiB; debug build of the node; blocks every $BLOCK_TIME ms"
+"$TARGET/io-jobs-load" --node "ws://127.0.0.1:${PORTS[0]}" --jobs "$JOBS" --workers "$WORKERS" ${WEIGHTS[@]+"${WEIGHTS[@]}"}
+
+cat <<'EOF'
+
+Method. At full weight: the weights of submit, 3 accept, 3 commit, 3 reveal (as the node tells them, with extensions and authorisation), and of the
+pallet's own work for draw and settlement (from the generated file), against the block limits of the runtime.
+Measured: one process submits the jobs at once and plays all workers over RPC; nothing is executed, the workers know the result. The node, with
+its WASM runtime and its pool, and the load generator share this machine.
+EOF
+print_phases
