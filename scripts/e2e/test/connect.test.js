@@ -1,6 +1,7 @@
 // What a dApp sees when it connects: everything is in the metadata, no custom types are needed.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 
 import { Chain } from '../lib/chain.js';
@@ -59,6 +60,22 @@ test('should explain each call, event and error of our pallets when a dApp shows
 			assert.ok(docs.join('').trim().length > 10, `${section}.${name} is not documented`);
 		}
 	}
+});
+
+test('should name every call, event, error and read when a developer looks into docs/dapp.md', () => {
+	const page = readFileSync(new URL('../../../docs/dapp.md', import.meta.url), 'utf8');
+	const { tx, events, errors, runtimeMetadata } = chain.api;
+	const missing = [];
+	for (const section of ['ioJobs', 'ioStaking']) {
+		const names = [tx, events, errors].flatMap((kind) => Object.keys(kind[section]));
+		missing.push(...names.filter((name) => !new RegExp(`\\b${name}\\b`).test(page)).map((name) => `${section}.${name}`));
+	}
+	for (const pallet of runtimeMetadata.asV16.pallets) {
+		missing.push(...pallet.viewFunctions
+			.map(({ name }) => `${pallet.name}.${name}`)
+			.filter((name) => name.startsWith('Io') && !page.includes(name)));
+	}
+	assert.deepEqual(missing, []);
 });
 
 test('should know every type when it decodes all storage of the chain', async () => {

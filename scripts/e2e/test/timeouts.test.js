@@ -14,6 +14,8 @@ import { ASK, crew, dismiss, employ, PURSE, recruit, STAKE, UNITS } from '../lib
 const CLASSES = { silent: 10, late: 11, unrevealed: 12, declining: 13, empty: 14, exhausted: 15, assigned: 16 };
 const BOND = 3n * 10n * ASK;
 const OPEN_TTL = 30;
+/** As on any chain, but that nobody waits ten minutes for a job to expire. */
+const TIMERS = { openTtl: OPEN_TTL, acceptBlocks: 10, revealBlocks: 20, heartbeatTtl: 50, maxRunBlocks: 14_400 };
 /** One replica that one result settles. */
 const SINGLE = { replicas: 1, quorum: 1, runBlocks: 6 };
 
@@ -27,7 +29,7 @@ before(async () => {
 	const info = { engine: 'Wasm', minMemory: 1024, minVram: 0, accelerator: 'None' };
 	await sudo(chain, tx.utility.batchAll([
 		...Object.values(CLASSES).map((id) => tx.ioJobs.setClass(id, info)),
-		tx.parameters.setParameter({ Jobs: { OpenTtl: [null, OPEN_TTL] } }),
+		tx.parameters.setParameter({ Jobs: { Timers: [null, TIMERS] } }),
 	]), alice);
 	await fund(chain, Object.values(requesters), 100n * IO);
 });
