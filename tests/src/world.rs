@@ -400,6 +400,14 @@ impl World {
 		})
 	}
 
+	/// Gives a job an input.
+	pub fn with_input(&self, spec: &mut JobSpec, name: &str, input: Vec<u8>) -> Result<()> {
+		spec.input = H256(*blake3::hash(&input).as_bytes());
+		spec.input_len = input.len() as u64;
+		spec.input_at = locators(&[&self.files.add(name, input)])?;
+		Ok(())
+	}
+
 	/// Submits a job.
 	pub async fn submit(&mut self, spec: &JobSpec, requester: &Party) -> Result<JobId> {
 		let call = encoded_call("IoJobs", "submit", spec.encode());
@@ -572,6 +580,15 @@ pub fn private_file(path: &Path, content: &str) -> Result<PathBuf> {
 	std::fs::write(path, content)?;
 	std::fs::set_permissions(path, Permissions::from_mode(0o600))?;
 	Ok(path.into())
+}
+
+/// Arguments as a job names them.
+pub fn arguments(args: &[&str]) -> Result<io_primitives::job::Args> {
+	let list = args
+		.iter()
+		.map(|arg| arg.as_bytes().to_vec().try_into().map_err(|_| anyhow!("{arg} is too long")))
+		.collect::<Result<Vec<_>>>()?;
+	list.try_into().map_err(|_| anyhow!("too many arguments"))
 }
 
 /// What the tests' workers offer.

@@ -24,7 +24,7 @@ pub(super) async fn cancel(world: &mut World) -> Result<()> {
 
 	let stranger = crate::world::Party::new("//Bob")?;
 	let other = world.io(Some(&stranger), &["job", "cancel", &job.to_string(), "--yes"]).await?;
-	other.refused("io job cancel by a stranger", &["NotRequester", "requester", "owner"])?;
+	other.refused("io job cancel by a stranger", &["only that account", "NotRequester"])?;
 	let done =
 		world.io(Some(&market.requester), &["job", "cancel", &job.to_string(), "--yes"]).await?;
 	done.ok("io job cancel")?;
