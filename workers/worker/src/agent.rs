@@ -20,7 +20,7 @@ use io_primitives::{
 use sp_core::H256;
 
 use crate::{
-	content,
+	content::{self, Pin, Store},
 	journal::{self, Batch, Execution, Journal, Produced, Record, Stage},
 	keystore::Keys,
 	lock,
@@ -96,11 +96,21 @@ pub(crate) struct Live {
 	pub(crate) seen: Option<Assignment<AccountId>>,
 	missing_since: Option<BlockNumber>,
 	failed_at: Option<Instant>,
+	/// Keeps the output until the job is finished.
+	_output: Option<Pin>,
 }
 
 impl Live {
-	fn new(record: Record) -> Live {
-		Live { record, work: None, seen: None, missing_since: None, failed_at: None }
+	fn new(record: Record, store: &Store) -> Live {
+		let output = record.produced.as_ref().map(|produced| store.pin(produced.output));
+		Live {
+			record,
+			work: None,
+			seen: None,
+			missing_since: None,
+			failed_at: None,
+			_output: output,
+		}
 	}
 
 	/// Whether it takes one of the places for running programs.
@@ -157,7 +167,7 @@ impl Agent {
 			live: live
 				.into_iter()
 				.filter(|_| genesis.is_some())
-				.map(|record| (record.execution, Live::new(record)))
+				.map(|record| (record.execution, Live::new(record, runner.store())))
 				.collect(),
 			draining: false,
 			disk_full: false,
@@ -362,7 +372,7 @@ impl Agent {
 						Record::new(execution, spec, unix_seconds())
 					},
 				};
-				state.live.insert(execution, Live::new(record));
+				state.live.insert(execution, Live::new(record, self.0.runner.store()));
 			}
 			let Some(live) = state.live.get_mut(&execution) else { continue };
 			if live.record.spec != spec {
@@ -370,7 +380,8 @@ impl Agent {
 				if let Some(work) = live.work.take() {
 					work.cancel();
 				}
-				*live = Live::new(Record::new(execution, spec, unix_seconds()));
+				let record = Record::new(execution, spec, unix_seconds());
+				*live = Live::new(record, self.0.runner.store());
 				dirty.insert(execution);
 			}
 			live.missing_since = None;
@@ -628,11 +639,6 @@ impl Agent {
 	) {
 		let Some(genesis) = self.genesis() else { return };
 		let mut state = lock(&self.0.state);
-		if let Err(Failure::Content(error) | Failure::Fetch(crate::fetch::Error::Content(error))) =
-			&result && error.is_disk_full()
-		{
-			state.disk_full = true;
-		}
 		let Some(live) = own(&mut state, execution, work) else { return };
 		match result {
 			Ok(output) => {
@@ -659,6 +665,7 @@ impl Agent {
 					return;
 				}
 				live.record = record;
+				live._output = Some(self.0.runner.store().pin(output));
 				work.set_phase(Phase::Done);
 				self.0.metrics.units.inc_by(units);
 				self.0.metrics.results.inc();
@@ -731,6 +738,36 @@ impl Agent {
 						_ => false,
 					}
 			})
+		})
+	}
+
+	/// What the owner risks by stopping now, in words.
+	pub fn risks(&self) -> Vec<String> {
+		self.with_state(|state| {
+			let mut risks: Vec<String> = state
+				.live
+				.values()
+				.filter(|live| live.is_busy())
+				.map(|live| {
+					let Record { execution, deadline, .. } = &live.record;
+					format!(
+						"job {} (replica {}) is accepted but not done: start again well before block {deadline}, or \
+						 lose part of its bond",
+						execution.job, execution.replica
+					)
+				})
+				.collect();
+			if let Some(view) = state.view.as_ref().filter(|view| view.online)
+				&& let Some(last) = view.last_heartbeat
+			{
+				risks.push(format!(
+					"the chain may draw this worker until block {}, {} blocks from now: start again before, or retire it \
+					 (`io operator retire-worker`) before you stop it for long",
+					last.saturating_add(view.heartbeat_ttl),
+					last.saturating_add(view.heartbeat_ttl).saturating_sub(state.best),
+				));
+			}
+			risks
 		})
 	}
 

@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
+use std::{io::IsTerminal, net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
 use io_primitives::Balance;
@@ -388,7 +388,10 @@ fn show_keys(public: &keystore::PublicKeys, json: bool) -> Result<ExitCode, Erro
 fn start_log(config: &Config) -> Result<(), Error> {
 	let filter =
 		EnvFilter::try_new(&config.log.filter).map_err(|e| Error::LogFilter(e.to_string()))?;
-	let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+	let builder = tracing_subscriber::fmt()
+		.with_env_filter(filter)
+		.with_ansi(std::io::stderr().is_terminal())
+		.with_writer(std::io::stderr);
 	// A log that is set up already serves as well.
 	let _ = match config.log.format {
 		LogFormat::Text => builder.with_target(false).try_init(),

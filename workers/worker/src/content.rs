@@ -112,6 +112,8 @@ struct Index {
 	fetching: HashMap<H256, Weak<tokio::sync::Mutex<()>>>,
 	/// Bytes promised to work that has begun and has not written them yet.
 	reserved: u64,
+	/// Makes the names of scratch folders differ.
+	scratched: u64,
 }
 
 /// Keeps a content from being removed.
@@ -211,13 +213,14 @@ impl Store {
 		self.0.root.join("partial").join(name(hash))
 	}
 
-	/// A fresh empty folder for one execution.
+	/// A fresh empty folder for one run. A run that was called off may still be busy in an older one.
 	pub fn scratch(&self, label: &str) -> Result<PathBuf, Error> {
-		let path = self.0.root.join("scratch").join(label);
-		match fs::remove_dir_all(&path) {
-			Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(Error::io(&path)(e)),
-			_ => {},
-		}
+		let number = {
+			let mut index = lock(&self.0.state);
+			index.scratched += 1;
+			index.scratched
+		};
+		let path = self.0.root.join("scratch").join(format!("{label}-{number}"));
 		fs::create_dir_all(&path).map_err(Error::io(&path))?;
 		Ok(path)
 	}

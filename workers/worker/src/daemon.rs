@@ -218,6 +218,9 @@ pub async fn run(config: Config, keys: Keys) -> Result<(), Error> {
 			);
 		}
 	}
+	for risk in agent.risks() {
+		tracing::warn!("{risk}");
+	}
 	agent.stop();
 	if let Some(direct) = direct {
 		direct.abort();

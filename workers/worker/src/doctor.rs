@@ -25,6 +25,9 @@ const MAX_SYNC_AGE: u64 = 60;
 /// The chain's clock may differ so much from ours, in seconds.
 const MAX_CLOCK_DIFFERENCE: u64 = 60;
 
+/// Columns of a table that is not shown on a terminal.
+const WIDTH: u16 = 140;
+
 /// How a check ended.
 #[derive(Serialize, Clone, Copy, PartialEq, Eq, Debug)]
 #[serde(rename_all = "lowercase")]
@@ -76,6 +79,9 @@ impl Report {
 	pub fn to_text(&self) -> String {
 		let mut table = Table::new();
 		table.load_preset(UTF8_BORDERS_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+		if !table.is_tty() {
+			table.set_width(WIDTH);
+		}
 		table.set_header(["", "what", "found", "what to do"]);
 		for finding in &self.0 {
 			let mark = match finding.level {

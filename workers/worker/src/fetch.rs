@@ -258,7 +258,12 @@ impl Fetcher {
 				match self.from_source(&text, wanted, &part, progress).await {
 					Ok(()) => {
 						let store = self.store.clone();
-						return Ok(blocking(move || store.keep_cached(hash, &part)).await?);
+						let path = blocking(move || {
+							let path = store.keep_cached(hash, &part)?;
+							store.tidy()?;
+							Ok(path)
+						});
+						return Ok(path.await?);
 					},
 					Err(Fault::Local(error)) => {
 						if error.is_disk_full() {

@@ -7,6 +7,9 @@ use sp_core::crypto::Ss58Codec;
 
 use crate::{agent::Agent, metrics::stage_name, runner::Phase, unix_seconds};
 
+/// Columns of a table that is not shown on a terminal.
+const WIDTH: u16 = 140;
+
 /// Where the status is shown.
 pub const PATH: &str = "/v1/status";
 
@@ -185,6 +188,9 @@ impl Status {
 		}
 		let mut table = Table::new();
 		table.load_preset(UTF8_BORDERS_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+		if !table.is_tty() {
+			table.set_width(WIDTH);
+		}
 		table.set_header(["job/replica/draw", "stage", "now", "on chain", "fuel", "since", "note"]);
 		for job in &self.jobs {
 			let fuel = match (job.units, job.max_fuel) {

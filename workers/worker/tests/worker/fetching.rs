@@ -155,7 +155,7 @@ fn should_refuse_redirects_when_they_leave_http_or_never_end() {
 	let at_most = Length::AtMost(1_000_000);
 	for name in ["file", "circle"] {
 		let said = bench.refuse(&bench.wanted(hash, at_most, &[name]));
-		assert!(said.contains("redirects"), "{name}: {said}");
+		assert!(said.contains("redirects") || said.contains("302"), "{name}: {said}");
 	}
 	assert_eq!(bench.obtain(&bench.wanted(hash, at_most, &["once"])).unwrap(), content());
 }

@@ -114,7 +114,7 @@ fn should_wait_when_its_only_place_is_taken() {
 	chain.block(&machine);
 	chain.block(&machine);
 	assert_eq!(chain.state(2), Some(ReplicaState::Assigned));
-	chain.best += 8;
+	chain.best += 4;
 	chain.block(&machine);
 	assert_eq!(chain.declined, vec![2]);
 }

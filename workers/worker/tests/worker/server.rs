@@ -144,10 +144,14 @@ async fn serve(
 		Manner::Good => Body::from(rest),
 		Manner::Cut(_) => {
 			let half = rest[..rest.len() / 2].to_vec();
-			Body::from_stream(futures::stream::iter([
-				Ok(half),
-				Err(std::io::Error::other("cut off")),
-			]))
+			// The half must be on its way before the connection breaks.
+			let parts = futures::stream::unfold(Some(half), |half| async {
+				if half.is_none() {
+					tokio::time::sleep(Duration::from_millis(100)).await;
+				}
+				half.map(|half| (Ok::<_, std::io::Error>(half), None))
+			});
+			Body::from_stream(parts)
 		},
 		Manner::Stall => slowly(rest[..1].to_vec(), Duration::from_secs(3600)),
 		Manner::Drip => slowly(rest[..1].to_vec(), Duration::from_millis(300)),
