@@ -5,12 +5,13 @@ use std::{sync::Arc, time::Duration};
 use codec::{Decode, DecodeAll, Encode};
 use futures::stream::BoxStream;
 use io_primitives::{
-	AccountId, Assignment, Balance, JobId, JobSpec, JobView, Price, Reason, SignedWorkerCall,
-	WorkerKey, WorkerView,
+	AccountId, Assignment, Balance, JobId, JobSpec, JobView, Price, Reason, ReplicaId,
+	SignedWorkerCall, WorkerKey, WorkerView, job::OutputAt,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sp_core::{H256, crypto::Ss58Codec};
+use sp_runtime::DispatchError;
 use tokio::sync::Mutex;
 
 use crate::{
@@ -420,9 +421,18 @@ impl Client {
 		self.view_at(JOBS, "job", id, block).await
 	}
 
-	/// What a job costs at most.
+	/// Where the outputs of a job's revealed replicas can be fetched.
+	pub async fn outputs(&self, id: JobId) -> Result<Vec<(ReplicaId, OutputAt)>> {
+		self.view(JOBS, "outputs", id).await
+	}
+
+	/// What a job costs at most. A specification that the chain would refuse is [`Error::Dispatch`].
 	pub async fn quote(&self, spec: &JobSpec) -> Result<Price> {
-		self.view(JOBS, "quote", spec).await
+		let price: Result<Price, DispatchError> = self.view(JOBS, "quote", spec).await?;
+		match price {
+			Ok(price) => Ok(price),
+			Err(e) => Err(Error::Dispatch(self.runtime().await?.describe(&e))),
+		}
 	}
 
 	/// A constant of a pallet.
@@ -447,20 +457,39 @@ impl Client {
 		R::decode_all(&mut &value[..]).map(Some).map_err(|e| Error::decode(what(), e))
 	}
 
-	/// Everything in a map whose keys can be read back: its key bytes behind the hashes, and the value. At most
-	/// `limit` entries are fetched; `keys` are the first keys of a map with several.
-	pub async fn storage_map<K: Decode, V: Decode>(
+	/// What the account has at the best block; zeros if it does not exist.
+	pub async fn balance(&self, account: &AccountId) -> Result<AccountBalance> {
+		type Stored = ((u32, u32, u32, u32), (Balance, Balance, Balance, Balance));
+		let stored: Option<Stored> =
+			self.storage("System", "Account", &[account.encode()], None).await?;
+		Ok(stored.map_or_else(AccountBalance::default, |((nonce, ..), (free, held, frozen, _))| {
+			AccountBalance { nonce, free, held, frozen }
+		}))
+	}
+
+	/// What the account has on hold, by the names of the reasons: `IoJobs.JobEscrow`.
+	pub async fn holds(&self, account: &AccountId) -> Result<Vec<(String, Balance)>> {
+		const ITEM: &str = "Holds";
+		let runtime = self.runtime().await?;
+		let key = runtime.storage_key("Balances", ITEM, &[account.encode()])?;
+		let value: Option<String> =
+			self.rpc_call("state_getStorage", [json!(to_hex(&key))]).await?;
+		let Some(value) = value else { return Ok(Vec::new()) };
+		let value = from_hex(&value).map_err(|e| Error::decode("the account's holds", e))?;
+		runtime.decode_holds("Balances", ITEM, &value)
+	}
+
+	/// The first keys of a map whose keys can be read back, at the best block; at most `limit`.
+	pub async fn storage_keys<K: Decode>(
 		&self,
 		pallet: &str,
 		item: &str,
-		keys: &[Vec<u8>],
 		limit: usize,
-	) -> Result<Vec<(K, V)>> {
-		const PAGE: usize = 256;
+	) -> Result<Vec<K>> {
+		const PAGE: usize = 512;
 		let block = self.best_block().await?.hash;
 		let runtime = self.runtime_at(Some(block)).await?;
-		let prefix = runtime.storage_key(pallet, item, keys)?;
-		let what = || format!("{pallet}.{item}");
+		let prefix = runtime.storage_key(pallet, item, &[])?;
 		let mut found = Vec::new();
 		let mut start: Option<String> = None;
 		while found.len() < limit {
@@ -471,37 +500,21 @@ impl Client {
 					[json!(to_hex(&prefix)), json!(count), json!(start), json!(block)],
 				)
 				.await?;
-			let Some(last) = page.last().cloned() else { break };
 			let full = page.len() == count;
-			let sets: Vec<storage::ChangeSet> =
-				self.rpc_call("state_queryStorageAt", [json!(page), json!(block)]).await?;
-			for (key, value) in sets.into_iter().flat_map(|set| set.changes) {
-				let Some(value) = value else { continue };
-				let key = from_hex(&key).map_err(|e| Error::decode(what(), e))?;
-				let value = from_hex(&value).map_err(|e| Error::decode(what(), e))?;
-				let key =
-					storage::last_key(&key, prefix.len(), &runtime, pallet, item, keys.len())?;
-				found.push((
-					K::decode_all(&mut &key[..]).map_err(|e| Error::decode(what(), e))?,
-					V::decode_all(&mut &value[..]).map_err(|e| Error::decode(what(), e))?,
-				));
+			for key in &page {
+				let failed = |e: &dyn ToString| {
+					Error::decode(format!("a key of {pallet}.{item}"), e.to_string())
+				};
+				let key = from_hex(key).map_err(|e| failed(&e))?;
+				let key = storage::last_key(&key, prefix.len(), &runtime, pallet, item)?;
+				found.push(K::decode_all(&mut &key[..]).map_err(|e| failed(&e))?);
 			}
-			if !full {
+			start = page.last().cloned();
+			if !full || start.is_none() {
 				break;
 			}
-			start = Some(last);
 		}
 		Ok(found)
-	}
-
-	/// What the account has at the best block; zeros if it does not exist.
-	pub async fn balance(&self, account: &AccountId) -> Result<AccountBalance> {
-		type Stored = ((u32, u32, u32, u32), (Balance, Balance, Balance, Balance));
-		let stored: Option<Stored> =
-			self.storage("System", "Account", &[account.encode()], None).await?;
-		Ok(stored.map_or_else(AccountBalance::default, |((nonce, ..), (free, held, frozen, _))| {
-			AccountBalance { nonce, free, held, frozen }
-		}))
 	}
 
 	/// Nonce of the account's next transaction, those in the pool counted.

@@ -1,7 +1,10 @@
 //! Events, read by the names that the chain's metadata gives to their fields.
 
 use codec::{Decode, DecodeAll};
-use io_primitives::{AccountId, Balance, FailReason, JobId, MissReason, ReplicaId, WorkerKey};
+use io_primitives::{
+	AccountId, Balance, BlockNumber, ClassId, FailReason, JobId, MissReason, OffenceReason,
+	ReplicaId, WorkerKey, job::OutputAt,
+};
 use sp_core::H256;
 
 use crate::{Error, Result, client::JOBS};
@@ -72,9 +75,87 @@ pub enum JobEvent {
 		job: JobId,
 		/// Who pays.
 		requester: AccountId,
+		/// Hardware class.
+		class: ClassId,
+		/// Put on hold for replicas and fee.
+		escrow: Balance,
+		/// Put on hold for storage.
+		deposit: Balance,
 	},
 	/// A worker was drawn for a replica.
 	Assigned {
+		/// The job.
+		job: JobId,
+		/// The replica.
+		replica: ReplicaId,
+		/// Which draw of the replica, counted from 1.
+		attempt: u8,
+		/// The device.
+		worker: WorkerKey,
+		/// Its operator.
+		operator: AccountId,
+		/// What one unit costs.
+		ask: Balance,
+		/// What was locked of the operator's stake.
+		bond: Balance,
+		/// Block in which it is too late for the next step.
+		deadline: BlockNumber,
+	},
+	/// A worker took its replica on.
+	Accepted {
+		/// The job.
+		job: JobId,
+		/// The replica.
+		replica: ReplicaId,
+		/// The device.
+		worker: WorkerKey,
+		/// Block in which it is too late for the next step.
+		deadline: BlockNumber,
+	},
+	/// A worker did not want its replica; another one is drawn.
+	Declined {
+		/// The job.
+		job: JobId,
+		/// The replica.
+		replica: ReplicaId,
+		/// The device.
+		worker: WorkerKey,
+	},
+	/// A worker has a result.
+	Committed {
+		/// The job.
+		job: JobId,
+		/// The replica.
+		replica: ReplicaId,
+		/// The device.
+		worker: WorkerKey,
+	},
+	/// Enough results are in; they have to be shown now.
+	Revealing {
+		/// The job.
+		job: JobId,
+		/// Block in which it is too late for the next step.
+		deadline: BlockNumber,
+	},
+	/// A worker showed its result.
+	Revealed {
+		/// The job.
+		job: JobId,
+		/// The replica.
+		replica: ReplicaId,
+		/// The device.
+		worker: WorkerKey,
+		/// Digest of the result.
+		digest: H256,
+		/// Units of one replica.
+		units: u64,
+		/// The program's exit code.
+		exit_code: i32,
+		/// Where the output can be fetched.
+		output_at: OutputAt,
+	},
+	/// A worker did not do its duty.
+	Missed {
 		/// The job.
 		job: JobId,
 		/// The replica.
@@ -83,52 +164,43 @@ pub enum JobEvent {
 		worker: WorkerKey,
 		/// Its operator.
 		operator: AccountId,
-	},
-	/// A worker took its replica on.
-	Accepted {
-		/// The job.
-		job: JobId,
-		/// The replica.
-		replica: ReplicaId,
-	},
-	/// A worker did not want its replica; another one is drawn.
-	Declined {
-		/// The job.
-		job: JobId,
-		/// The replica.
-		replica: ReplicaId,
-	},
-	/// A worker has a result.
-	Committed {
-		/// The job.
-		job: JobId,
-		/// The replica.
-		replica: ReplicaId,
-	},
-	/// A worker showed its result.
-	Revealed {
-		/// The job.
-		job: JobId,
-		/// The replica.
-		replica: ReplicaId,
-	},
-	/// A worker did not do its duty.
-	Missed {
-		/// The job.
-		job: JobId,
-		/// The replica.
-		replica: ReplicaId,
 		/// What it missed.
 		reason: MissReason,
+	},
+	/// An operator was paid.
+	Paid {
+		/// The job.
+		job: JobId,
+		/// The replica.
+		replica: ReplicaId,
+		/// Its operator.
+		operator: AccountId,
+		/// How much.
+		amount: Balance,
+	},
+	/// A part of an operator's stake was taken; it can be given back until the slash is applied.
+	Slashed {
+		/// The job.
+		job: JobId,
+		/// The replica.
+		replica: ReplicaId,
+		/// Its operator.
+		operator: AccountId,
+		/// How much.
+		amount: Balance,
+		/// Why.
+		reason: OffenceReason,
 	},
 	/// A quorum agreed, and everybody was paid.
 	Settled {
 		/// The job.
 		job: JobId,
-		/// What the quorum agreed on.
+		/// Digest of the result.
 		digest: H256,
 		/// Units of one replica.
 		units: u64,
+		/// The program's exit code.
+		exit_code: i32,
 		/// Paid to all operators together.
 		paid: Balance,
 		/// Given back to the requester.
@@ -142,16 +214,22 @@ pub enum JobEvent {
 		job: JobId,
 		/// Why.
 		reason: FailReason,
+		/// Given back to the requester.
+		refunded: Balance,
 	},
 	/// No fitting worker was found in time.
 	Expired {
 		/// The job.
 		job: JobId,
+		/// Given back to the requester.
+		refunded: Balance,
 	},
 	/// The requester withdrew the job.
 	Cancelled {
 		/// The job.
 		job: JobId,
+		/// Given back to the requester.
+		refunded: Balance,
 	},
 }
 
@@ -163,37 +241,85 @@ impl JobEvent {
 		}
 		let f = &event.fields;
 		Ok(Some(match event.name.as_str() {
-			"JobSubmitted" => {
-				Self::Submitted { job: f.get("job")?, requester: f.get("requester")? }
+			"JobSubmitted" => Self::Submitted {
+				job: f.get("job")?,
+				requester: f.get("requester")?,
+				class: f.get("class")?,
+				escrow: f.get("escrow")?,
+				deposit: f.get("deposit")?,
 			},
 			"ReplicaAssigned" => Self::Assigned {
 				job: f.get("job")?,
 				replica: f.get("replica")?,
+				attempt: f.get("attempt")?,
 				worker: f.get("worker")?,
 				operator: f.get("operator")?,
+				ask: f.get("ask")?,
+				bond: f.get("bond")?,
+				deadline: f.get("deadline")?,
 			},
-			"ReplicaAccepted" => Self::Accepted { job: f.get("job")?, replica: f.get("replica")? },
-			"ReplicaDeclined" => Self::Declined { job: f.get("job")?, replica: f.get("replica")? },
-			"ReplicaCommitted" => {
-				Self::Committed { job: f.get("job")?, replica: f.get("replica")? }
+			"ReplicaAccepted" => Self::Accepted {
+				job: f.get("job")?,
+				replica: f.get("replica")?,
+				worker: f.get("worker")?,
+				deadline: f.get("deadline")?,
 			},
-			"ReplicaRevealed" => Self::Revealed { job: f.get("job")?, replica: f.get("replica")? },
+			"ReplicaDeclined" => Self::Declined {
+				job: f.get("job")?,
+				replica: f.get("replica")?,
+				worker: f.get("worker")?,
+			},
+			"ReplicaCommitted" => Self::Committed {
+				job: f.get("job")?,
+				replica: f.get("replica")?,
+				worker: f.get("worker")?,
+			},
+			"JobRevealing" => Self::Revealing { job: f.get("job")?, deadline: f.get("deadline")? },
+			"ReplicaRevealed" => Self::Revealed {
+				job: f.get("job")?,
+				replica: f.get("replica")?,
+				worker: f.get("worker")?,
+				digest: f.get("digest")?,
+				units: f.get("units")?,
+				exit_code: f.get("exit_code")?,
+				output_at: f.get("output_at")?,
+			},
 			"ReplicaMissed" => Self::Missed {
 				job: f.get("job")?,
 				replica: f.get("replica")?,
+				worker: f.get("worker")?,
+				operator: f.get("operator")?,
+				reason: f.get("reason")?,
+			},
+			"ReplicaPaid" => Self::Paid {
+				job: f.get("job")?,
+				replica: f.get("replica")?,
+				operator: f.get("operator")?,
+				amount: f.get("amount")?,
+			},
+			"Slashed" => Self::Slashed {
+				job: f.get("job")?,
+				replica: f.get("replica")?,
+				operator: f.get("operator")?,
+				amount: f.get("amount")?,
 				reason: f.get("reason")?,
 			},
 			"JobSettled" => Self::Settled {
 				job: f.get("job")?,
 				digest: f.get("digest")?,
 				units: f.get("units")?,
+				exit_code: f.get("exit_code")?,
 				paid: f.get("paid")?,
 				refunded: f.get("refunded")?,
 				fee: f.get("fee")?,
 			},
-			"JobFailed" => Self::Failed { job: f.get("job")?, reason: f.get("reason")? },
-			"JobExpired" => Self::Expired { job: f.get("job")? },
-			"JobCancelled" => Self::Cancelled { job: f.get("job")? },
+			"JobFailed" => Self::Failed {
+				job: f.get("job")?,
+				reason: f.get("reason")?,
+				refunded: f.get("refunded")?,
+			},
+			"JobExpired" => Self::Expired { job: f.get("job")?, refunded: f.get("refunded")? },
+			"JobCancelled" => Self::Cancelled { job: f.get("job")?, refunded: f.get("refunded")? },
 			_ => return Ok(None),
 		}))
 	}
@@ -206,12 +332,15 @@ impl JobEvent {
 			| Self::Accepted { job, .. }
 			| Self::Declined { job, .. }
 			| Self::Committed { job, .. }
+			| Self::Revealing { job, .. }
 			| Self::Revealed { job, .. }
 			| Self::Missed { job, .. }
+			| Self::Paid { job, .. }
+			| Self::Slashed { job, .. }
 			| Self::Settled { job, .. }
 			| Self::Failed { job, .. }
-			| Self::Expired { job }
-			| Self::Cancelled { job } => job,
+			| Self::Expired { job, .. }
+			| Self::Cancelled { job, .. } => job,
 		}
 	}
 }
@@ -241,13 +370,20 @@ mod tests {
 			&[
 				("reason", MissReason::Late.encode()),
 				("operator", vec![1; 32]),
+				("worker", vec![2; 32]),
 				("replica", 2u8.encode()),
 				("job", 7u64.encode()),
 			],
 		));
 		assert_eq!(
 			read.unwrap(),
-			Some(JobEvent::Missed { job: 7, replica: 2, reason: MissReason::Late })
+			Some(JobEvent::Missed {
+				job: 7,
+				replica: 2,
+				worker: WorkerKey::from_raw([2; 32]),
+				operator: AccountId::new([1; 32]),
+				reason: MissReason::Late
+			})
 		);
 	}
 

@@ -1,11 +1,15 @@
 //! What the chain's metadata tells: how calls are encoded, what errors and events are called.
 
 use codec::{Compact, Decode, DecodeAll, Encode};
+use io_primitives::Balance;
 use sp_core::H256;
 use sp_runtime::DispatchError;
 use subxt::{
 	Metadata,
-	ext::scale_decode::visitor::{IgnoreVisitor, decode_with_visitor},
+	ext::{
+		scale_decode::visitor::{IgnoreVisitor, decode_with_visitor},
+		scale_value::{At, Composite, Value, ValueDef, scale::decode_as_type},
+	},
 	metadata::{ArcMetadata, StorageHasher},
 };
 
@@ -126,6 +130,25 @@ impl Runtime {
 		Ok(storage::key(prefix, item, &hashers, keys))
 	}
 
+	/// Decodes a list of holds, whose reasons are the runtime's own.
+	pub(crate) fn decode_holds(
+		&self,
+		pallet: &str,
+		item: &str,
+		bytes: &[u8],
+	) -> Result<Vec<(String, Balance)>> {
+		let found = self.pallet(pallet)?;
+		let entry = found
+			.storage()
+			.and_then(|storage| storage.entry_by_name(item))
+			.ok_or_else(|| Error::Missing { what: format!("storage item {pallet}.{item}") })?;
+		let value = decode_as_type(&mut &bytes[..], entry.value_ty(), self.metadata.types())
+			.map_err(|e| Error::decode("the account's holds", e))?;
+		let mut holds = Vec::new();
+		collect_holds(&value, &mut holds);
+		Ok(holds)
+	}
+
 	/// Puts a name to an error.
 	pub fn describe(&self, error: &DispatchError) -> DispatchFailure {
 		let named = |pallet: &str, name: String, docs: &str| DispatchFailure {
@@ -205,6 +228,26 @@ impl Runtime {
 			name: variant.name.clone(),
 			fields,
 		})
+	}
+}
+
+/// Finds `{ id, amount }` in nested lists.
+fn collect_holds(value: &Value<u32>, holds: &mut Vec<(String, Balance)>) {
+	if let (Some(id), Some(amount)) = (value.at("id"), value.at("amount")) {
+		holds.push((variant_path(id), amount.as_u128().unwrap_or_default()));
+	} else if let ValueDef::Composite(Composite::Unnamed(list)) = &value.value {
+		list.iter().for_each(|inner| collect_holds(inner, holds));
+	}
+}
+
+/// Names of nested variants: `IoJobs.JobEscrow`.
+fn variant_path(value: &Value<u32>) -> String {
+	match &value.value {
+		ValueDef::Variant(variant) => match variant.values.values().next() {
+			Some(inner) => format!("{}.{}", variant.name, variant_path(inner)),
+			None => variant.name.clone(),
+		},
+		other => format!("{other:?}"),
 	}
 }
 

@@ -1,16 +1,9 @@
 //! Keys of storage items, made from the metadata.
 
-use serde::Deserialize;
 use sp_crypto_hashing::{blake2_128, blake2_256, twox_64, twox_128, twox_256};
 use subxt::metadata::StorageHasher;
 
 use crate::{Error, Result, Runtime};
-
-/// One answer of `state_queryStorageAt`.
-#[derive(Deserialize)]
-pub(crate) struct ChangeSet {
-	pub(crate) changes: Vec<(String, Option<String>)>,
-}
 
 /// Key of a storage item, or the beginning that all entries with these first keys share.
 pub(crate) fn key(
@@ -42,16 +35,15 @@ pub(crate) fn key(
 	key
 }
 
-/// The part of a full key that encodes the key after the `known` ones.
+/// The part of a map's full key that encodes the map's first key.
 pub(crate) fn last_key<'a>(
 	full: &'a [u8],
 	prefix: usize,
 	runtime: &Runtime,
 	pallet: &str,
 	item: &str,
-	known: usize,
 ) -> Result<&'a [u8]> {
-	let hash = match runtime.hashers(pallet, item)?.get(known) {
+	let hash = match runtime.hashers(pallet, item)?.first() {
 		Some(StorageHasher::Blake2_128Concat) => 16,
 		Some(StorageHasher::Twox64Concat) => 8,
 		Some(StorageHasher::Identity) => 0,

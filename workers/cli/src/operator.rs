@@ -1,0 +1,398 @@
+//! `io operator`: stake, and devices.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use codec::{Compact, Decode, Encode};
+use io_client::{Client, Keypair, Registration, amount};
+use io_primitives::{AccountId, Balance, BlockNumber, ClassId, WorkerKey, WorkerView};
+use serde_json::{Value, json};
+
+use crate::{
+	App,
+	admin::Raw,
+	error::{Error, Result},
+	keys::{self, KeyArgs},
+	output,
+};
+
+const STAKING: &str = "IoStaking";
+const JOBS: &str = "IoJobs";
+/// Most bytes of what an operator says of itself.
+const MAX_METADATA: usize = 64;
+/// Most bytes of a registration file.
+const MAX_FILE: u64 = 64 * 1024;
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum OperatorCommand {
+	/// Become an operator: put stake on hold
+	Register {
+		/// How much, in IO
+		#[arg(long, value_name = "IO", value_parser = amount::parse)]
+		stake: Balance,
+		/// What to show to others, such as a name or a web address; at most 64 bytes
+		#[arg(long, default_value = "")]
+		metadata: String,
+		#[command(flatten)]
+		send: SendArgs,
+	},
+	/// Add stake
+	BondExtra {
+		/// How much, in IO
+		#[arg(value_parser = amount::parse)]
+		amount: Balance,
+		#[command(flatten)]
+		send: SendArgs,
+	},
+	/// Begin to take stake out; it can be withdrawn, and slashed, until the waiting time is over
+	Unbond {
+		/// How much, in IO
+		#[arg(value_parser = amount::parse)]
+		amount: Balance,
+		#[command(flatten)]
+		send: SendArgs,
+	},
+	/// Take out the stake whose waiting time is over
+	Withdraw {
+		#[command(flatten)]
+		send: SendArgs,
+	},
+	/// Register a device with the file that `io-worker register` made
+	RegisterWorker {
+		/// The file
+		#[arg(long, value_name = "FILE")]
+		file: PathBuf,
+		#[command(flatten)]
+		send: SendArgs,
+	},
+	/// Change what a device offers, to what a new file of `io-worker register` says
+	UpdateWorker {
+		/// The file
+		#[arg(long, value_name = "FILE")]
+		file: PathBuf,
+		#[command(flatten)]
+		send: SendArgs,
+	},
+	/// Take a device off the market
+	RetireWorker {
+		/// Its key
+		#[arg(value_parser = keys::parse_worker)]
+		worker: WorkerKey,
+		#[command(flatten)]
+		send: SendArgs,
+	},
+	/// Show an operator's stake
+	Show {
+		/// Its address; the key's own if it is left out
+		#[arg(value_parser = keys::parse_account)]
+		address: Option<AccountId>,
+		#[command(flatten)]
+		key: KeyArgs,
+	},
+	/// Show an operator's devices
+	Workers {
+		/// Its address; the key's own if it is left out
+		#[arg(value_parser = keys::parse_account)]
+		address: Option<AccountId>,
+		#[command(flatten)]
+		key: KeyArgs,
+	},
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct SendArgs {
+	/// Do not ask
+	#[arg(long, short)]
+	yes: bool,
+	/// Wait until the block is final
+	#[arg(long)]
+	finalized: bool,
+	#[command(flatten)]
+	key: KeyArgs,
+}
+
+/// A part of the stake that is on its way out.
+#[derive(Decode)]
+struct Unbonding {
+	#[codec(compact)]
+	value: Balance,
+	due: BlockNumber,
+}
+
+/// An operator's stake, as pallet-io-staking shows it.
+#[derive(Decode)]
+struct OperatorView {
+	active: Balance,
+	locked: Balance,
+	free: Balance,
+	unbonding: Vec<Unbonding>,
+	pending: Balance,
+	metadata: Vec<u8>,
+}
+
+/// An operator's devices, as pallet-io-jobs shows them.
+#[derive(Decode)]
+struct Summary {
+	_is_operator: bool,
+	_free_bond: Balance,
+	_locked_bond: Balance,
+	workers: Vec<WorkerSummary>,
+}
+
+#[derive(Decode)]
+struct WorkerSummary {
+	worker: WorkerKey,
+	_class: ClassId,
+	_online: bool,
+	_reputation: u32,
+	_live: u32,
+}
+
+pub(crate) async fn run(command: OperatorCommand, app: &App) -> Result<()> {
+	match command {
+		OperatorCommand::Register { stake, metadata, send } => {
+			if metadata.len() > MAX_METADATA {
+				return Err(Error::Usage(format!(
+					"--metadata has {} bytes; at most {MAX_METADATA} are possible",
+					metadata.len()
+				)));
+			}
+			let question = format!("put {} on hold as stake?", output::money(stake));
+			let arguments = (Compact(stake), metadata.into_bytes()).encode();
+			send_call(STAKING, "register_operator", arguments, &question, &send, app).await
+		},
+		OperatorCommand::BondExtra { amount, send } => {
+			let question = format!("add {} to the stake?", output::money(amount));
+			send_call(STAKING, "bond_extra", Compact(amount).encode(), &question, &send, app).await
+		},
+		OperatorCommand::Unbond { amount, send } => {
+			let question = format!("begin to take {} out of the stake?", output::money(amount));
+			send_call(STAKING, "unbond", Compact(amount).encode(), &question, &send, app).await
+		},
+		OperatorCommand::Withdraw { send } => {
+			let question = "take out the stake whose waiting time is over?";
+			send_call(STAKING, "withdraw", Vec::new(), question, &send, app).await
+		},
+		OperatorCommand::RegisterWorker { file, send } => {
+			let registration = read_registration(&file)?;
+			register_worker(&registration, &send, app).await
+		},
+		OperatorCommand::UpdateWorker { file, send } => {
+			let registration = read_registration(&file)?;
+			let worker = registration.worker_key()?;
+			let arguments = (worker, registration.profile.profile()?).encode();
+			let question = format!("change worker {}?", output::key(&worker));
+			send_call(JOBS, "update_worker", arguments, &question, &send, app).await
+		},
+		OperatorCommand::RetireWorker { worker, send } => {
+			let question = format!("take worker {} off the market?", output::key(&worker));
+			send_call(JOBS, "retire_worker", worker.encode(), &question, &send, app).await
+		},
+		OperatorCommand::Show { address, key } => show(address, &key, app).await,
+		OperatorCommand::Workers { address, key } => workers(address, &key, app).await,
+	}
+}
+
+fn read_registration(path: &Path) -> Result<Registration> {
+	let size = std::fs::metadata(path).map_err(Error::file("read", path))?.len();
+	if size > MAX_FILE {
+		return Err(Error::Local(format!(
+			"{} is too large for a registration; it is made by `io-worker register`",
+			path.display()
+		)));
+	}
+	let text = std::fs::read_to_string(path).map_err(Error::file("read", path))?;
+	serde_json::from_str(&text).map_err(|e| {
+		Error::Local(format!(
+			"{} is no registration ({e}); it is made by `io-worker register`",
+			path.display()
+		))
+	})
+}
+
+async fn register_worker(registration: &Registration, send: &SendArgs, app: &App) -> Result<()> {
+	let client = app.connect().await?;
+	let signer = send.key.signer(&client).await?;
+	client.expect_genesis(registration.genesis()?)?;
+	let operator = Client::account_of(&signer);
+	if registration.operator()? != operator {
+		return Err(Error::Usage(format!(
+			"the registration is for the operator {}, and the key is {}'s: make it again with `io-worker register`, or use the other key",
+			registration.operator,
+			output::address(&operator)
+		)));
+	}
+	registration.verify()?;
+	let worker = registration.worker_key()?;
+	let arguments = (worker, registration.profile.profile()?, registration.proof()?).encode();
+	let question = format!(
+		"register worker {} in class {} for {} IO per unit?",
+		output::key(&worker),
+		registration.profile.class,
+		registration.profile.ask_per_unit
+	);
+	submit(&client, &signer, JOBS, "register_worker", arguments, &question, send, app).await
+}
+
+async fn send_call(
+	pallet: &str,
+	call: &str,
+	arguments: Vec<u8>,
+	question: &str,
+	send: &SendArgs,
+	app: &App,
+) -> Result<()> {
+	let client = app.connect().await?;
+	let signer = send.key.signer(&client).await?;
+	submit(&client, &signer, pallet, call, arguments, question, send, app).await
+}
+
+async fn submit(
+	client: &Client,
+	signer: &Keypair,
+	pallet: &str,
+	call: &str,
+	arguments: Vec<u8>,
+	question: &str,
+	send: &SendArgs,
+	app: &App,
+) -> Result<()> {
+	let bytes = client.call(pallet, call, Raw(arguments)).await?;
+	app.output.confirm(question, send.yes)?;
+	let pending = client.submit(&bytes, signer).await?;
+	let included =
+		if send.finalized { pending.finalized().await? } else { pending.in_block().await? };
+	let json = json!({
+		"call": format!("{pallet}.{call}"),
+		"operator": output::address(&Client::account_of(signer)),
+		"block": included.block.number,
+		"block_hash": output::hash(&included.block.hash),
+		"extrinsic": output::hash(&included.hash),
+	});
+	app.output.result(&json, || format!("{pallet}.{call} done in block {}", included.block.number))
+}
+
+async fn named(address: Option<AccountId>, key: &KeyArgs, client: &Client) -> Result<AccountId> {
+	match address {
+		Some(address) => Ok(address),
+		None => Ok(Client::account_of(&key.signer(client).await?)),
+	}
+}
+
+async fn show(address: Option<AccountId>, key: &KeyArgs, app: &App) -> Result<()> {
+	let client = app.connect().await?;
+	let account = named(address, key, &client).await?;
+	let view: Option<OperatorView> = client.view(STAKING, "operator", &account).await?;
+	let address = output::address(&account);
+	let Some(view) = view else {
+		return Err(Error::Chain(format!(
+			"{address} is no operator; `io operator register --stake IO` makes it one"
+		)));
+	};
+	let metadata = String::from_utf8_lossy(&view.metadata).into_owned();
+	let json = json!({
+		"operator": address,
+		"active": output::json_amount(view.active),
+		"locked": output::json_amount(view.locked),
+		"free": output::json_amount(view.free),
+		"pending_slashes": output::json_amount(view.pending),
+		"unbonding": view
+			.unbonding
+			.iter()
+			.map(|chunk| json!({ "amount": output::json_amount(chunk.value), "due": chunk.due }))
+			.collect::<Vec<_>>(),
+		"metadata": metadata,
+	});
+	app.output.result(&json, || {
+		let mut text = output::list([
+			("operator", address.clone()),
+			("stake", output::money(view.active)),
+			("locked by jobs", output::money(view.locked)),
+			("free", output::money(view.free)),
+			("pending slashes", output::money(view.pending)),
+			// It is somebody else's text: no control characters on the terminal.
+			("metadata", metadata.escape_debug().to_string()),
+		]);
+		for chunk in &view.unbonding {
+			text.push_str(&format!(
+				"\n leaving: {} in block {}",
+				output::money(chunk.value),
+				chunk.due
+			));
+		}
+		text
+	})
+}
+
+async fn workers(address: Option<AccountId>, key: &KeyArgs, app: &App) -> Result<()> {
+	let client = app.connect().await?;
+	let account = named(address, key, &client).await?;
+	let summary: Summary = client.view(JOBS, "operator_summary", &account).await?;
+	let mut views = Vec::new();
+	for found in summary.workers {
+		if let Some(view) = client.worker(&found.worker).await? {
+			views.push(view);
+		}
+	}
+	let json = json!({
+		"operator": output::address(&account),
+		"workers": views.iter().map(worker_json).collect::<Vec<_>>(),
+	});
+	app.output.result(&json, || {
+		if views.is_empty() {
+			return "no devices; `io operator register-worker` adds one".into();
+		}
+		let mut table = output::table([
+			"worker",
+			"class",
+			"asks per unit",
+			"online",
+			"replicas",
+			"capacity",
+			"reputation",
+		]);
+		for view in &views {
+			table.add_row([
+				output::key(&view.worker),
+				view.profile.class.to_string(),
+				output::money(view.profile.ask_per_unit),
+				if view.online { "yes" } else { "no" }.into(),
+				view.live.len().to_string(),
+				view.profile.capacity.to_string(),
+				percent(view.reputation),
+			]);
+		}
+		table.to_string()
+	})
+}
+
+fn percent(ppm: u32) -> String {
+	format!("{}.{} %", ppm / 10_000, ppm / 1_000 % 10)
+}
+
+/// A device for programs.
+pub(crate) fn worker_json(view: &WorkerView<AccountId>) -> Value {
+	json!({
+		"worker": output::key(&view.worker),
+		"operator": output::address(&view.operator),
+		"class": view.profile.class,
+		"ask_per_unit": output::json_amount(view.profile.ask_per_unit),
+		"capacity": view.profile.capacity,
+		"engines": view.profile.engines.0,
+		"endpoints": view
+			.profile
+			.endpoints
+			.iter()
+			.map(|e| String::from_utf8_lossy(e).into_owned())
+			.collect::<Vec<_>>(),
+		"online": view.online,
+		"last_heartbeat": view.last_heartbeat,
+		"live": view
+			.live
+			.iter()
+			.map(|(job, replica)| json!({ "job": job, "replica": replica }))
+			.collect::<Vec<_>>(),
+		"reputation_ppm": view.reputation,
+		"free_bond": output::json_amount(view.free_bond),
+	})
+}
