@@ -4,7 +4,7 @@ use frame_support::weights::WeightMeter;
 use io_primitives::{Balance, Bonding, Offence, Slashing};
 use proptest::prelude::*;
 
-use crate::{mock::*, Event, Metadata, WeightInfo};
+use crate::{mock::*, Event, Metadata, SlashId, Slashes, WeightInfo};
 
 const USERS: [AccountId; 4] = [ALICE, BOB, CHARLIE, NOBODY];
 
@@ -17,8 +17,10 @@ enum Step {
 	Lock(AccountId, Balance),
 	Unlock(AccountId, Balance),
 	Report(u64, AccountId, Balance, Option<(AccountId, Balance)>),
-	Cancel(u64),
-	Apply(u64),
+	/// One of the pending slashes, or, if there is none, one that does not exist.
+	Cancel(prop::sample::Index),
+	/// Likewise.
+	Apply(prop::sample::Index),
 	Defer(u32),
 	/// Blocks to go on, with weight for this many slashes in each.
 	Blocks(u32, u64),
@@ -46,11 +48,21 @@ fn step() -> impl Strategy<Value = Step> {
 		1 => (user(), value()).prop_map(|(who, value)| Step::Unlock(who, value)),
 		4 => (0..200u64, user(), value(), prop::option::of((user(), value())))
 			.prop_map(|(id, who, value, harmed)| Step::Report(id, who, value, harmed)),
-		1 => (0..50u64).prop_map(Step::Cancel),
-		1 => (0..50u64).prop_map(Step::Apply),
+		1 => any::<prop::sample::Index>().prop_map(Step::Cancel),
+		2 => any::<prop::sample::Index>().prop_map(Step::Apply),
 		1 => (0..2 * UNBONDING).prop_map(Step::Defer),
-		3 => (1..UNBONDING, 0..3u64).prop_map(|(blocks, items)| Step::Blocks(blocks, items)),
+		3 => (1..UNBONDING, 0..2u64).prop_map(|(blocks, items)| Step::Blocks(blocks, items)),
 	]
+}
+
+/// The number of one of the pending slashes.
+fn pending(index: prop::sample::Index) -> SlashId {
+	let mut ids: Vec<_> = Slashes::<Test>::iter_keys().collect();
+	ids.sort_unstable();
+	if ids.is_empty() {
+		return SlashId::MAX;
+	}
+	ids[index.index(ids.len())]
 }
 
 /// Does one step. Errors are fine: they must only leave no trace.
@@ -80,8 +92,10 @@ fn apply(step: Step) {
 			}
 			taken.is_err()
 		},
-		Step::Cancel(id) => IoStaking::cancel_slash(RuntimeOrigin::root(), id).is_err(),
-		Step::Apply(id) => IoStaking::apply_slash(signed(ALICE), id).is_err(),
+		Step::Cancel(index) => {
+			IoStaking::cancel_slash(RuntimeOrigin::root(), pending(index)).is_err()
+		},
+		Step::Apply(index) => IoStaking::apply_slash(signed(ALICE), pending(index)).is_err(),
 		Step::Defer(blocks) => {
 			SlashDefer::set(blocks);
 			false
@@ -133,7 +147,7 @@ proptest! {
 			for _ in 0..100 {
 				run_block(&mut WeightMeter::new());
 			}
-			prop_assert_eq!(crate::Slashes::<Test>::iter().count(), 0);
+			prop_assert_eq!(Slashes::<Test>::iter().count(), 0);
 			IoStaking::do_try_state().unwrap();
 			Ok(())
 		})?;
