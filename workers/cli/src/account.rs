@@ -95,18 +95,10 @@ fn make(secret: &str, path: &std::path::Path, app: &App) -> Result<()> {
 	})
 }
 
-/// The account that the arguments name, and a connection.
-async fn named(address: Option<AccountId>, key: &KeyArgs, client: &Client) -> Result<AccountId> {
-	match address {
-		Some(address) => Ok(address),
-		None => Ok(Client::account_of(&key.signer(client).await?)),
-	}
-}
-
 async fn show(key: &KeyArgs, app: &App) -> Result<()> {
 	let account = match key.offline()? {
 		Some(key) => Client::account_of(&key),
-		None => Client::account_of(&key.signer(&app.connect().await?).await?),
+		None => key.account(None, app).await?.1,
 	};
 	let public: &[u8] = account.as_ref();
 	let public = format!("0x{}", hex::encode(public));
@@ -118,8 +110,7 @@ async fn show(key: &KeyArgs, app: &App) -> Result<()> {
 }
 
 async fn balance(address: Option<AccountId>, key: &KeyArgs, app: &App) -> Result<()> {
-	let client = app.connect().await?;
-	let account = named(address, key, &client).await?;
+	let (client, account) = key.account(address, app).await?;
 	let balance = client.balance(&account).await?;
 	let holds = client.holds(&account).await?;
 	let json = json!({
@@ -149,8 +140,7 @@ async fn balance(address: Option<AccountId>, key: &KeyArgs, app: &App) -> Result
 }
 
 async fn transfer(args: TransferArgs, app: &App) -> Result<()> {
-	let client = app.connect().await?;
-	let signer = args.key.signer(&client).await?;
+	let (client, signer) = args.key.connect(app).await?;
 	let name = if args.all_may_go { "transfer_allow_death" } else { "transfer_keep_alive" };
 	// 0 is the variant `Id` of an address.
 	let call = client.call("Balances", name, (0u8, &args.to, Compact(args.amount))).await?;

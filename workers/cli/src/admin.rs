@@ -111,8 +111,7 @@ async fn sudo(
 	key: &KeyArgs,
 	app: &App,
 ) -> Result<()> {
-	let client = app.connect().await?;
-	let signer = key.signer(&client).await?;
+	let (client, signer) = key.connect(app).await?;
 	let runtime = client.runtime().await?;
 	if !runtime.has_pallet("Sudo") {
 		return Err(Error::Chain(format!(

@@ -14,7 +14,10 @@ use io_primitives::{AccountId, WorkerKey};
 use sp_core::crypto::Ss58Codec;
 use subxt_signer::{SecretUri, bip39::Mnemonic};
 
-use crate::error::{Error, Result};
+use crate::{
+	App,
+	error::{Error, Result},
+};
 
 /// Most bytes of a key file.
 const MAX_KEY_BYTES: u64 = 4096;
@@ -61,34 +64,43 @@ impl KeyArgs {
 		parse(&secret).map(Some)
 	}
 
-	/// The key, if one was named. Well-known keys are refused on chains where money may be real.
-	pub(crate) async fn optional(&self, client: &Client) -> Result<Option<Keypair>> {
-		if let Some(key) = self.offline()? {
-			return Ok(Some(key));
-		}
-		let secret = if let Some(path) = &self.dev_account {
-			let info = client.chain_info().await?;
-			if !info.is_development() {
-				return Err(Error::Usage(format!(
-					"everybody knows the secret of this account, and {} is no development chain: use --key-file",
-					info.chain
-				)));
-			}
-			path.clone()
-		} else {
-			return Ok(None);
+	/// A connection, and the key that signs. Well-known keys are refused on chains where money may be real.
+	pub(crate) async fn connect(&self, app: &App) -> Result<(Client, Keypair)> {
+		// What needs no node is checked first.
+		let key = self.offline()?;
+		let (None, Some(path)) = (&key, &self.dev_account) else {
+			let key = key.ok_or_else(|| {
+				Error::Usage(
+					"no account is named: add --key-file FILE, or --dev-account alice on a development chain"
+						.into(),
+				)
+			})?;
+			return Ok((app.connect().await?, key));
 		};
-		parse(&secret).map(Some)
+		let client = app.connect().await?;
+		let info = client.chain_info().await?;
+		if !info.is_development() {
+			return Err(Error::Usage(format!(
+				"everybody knows the secret of this account, and {} is no development chain: use --key-file",
+				info.chain
+			)));
+		}
+		Ok((client, parse(path)?))
 	}
 
-	/// The key that signs.
-	pub(crate) async fn signer(&self, client: &Client) -> Result<Keypair> {
-		self.optional(client).await?.ok_or_else(|| {
-			Error::Usage(
-				"no account is named: add --key-file FILE, or --dev-account alice on a development chain"
-					.into(),
-			)
-		})
+	/// A connection, and the account that is named, or the key's own.
+	pub(crate) async fn account(
+		&self,
+		address: Option<AccountId>,
+		app: &App,
+	) -> Result<(Client, AccountId)> {
+		match address {
+			Some(address) => Ok((app.connect().await?, address)),
+			None => {
+				let (client, key) = self.connect(app).await?;
+				Ok((client, Client::account_of(&key)))
+			},
+		}
 	}
 }
 

@@ -211,8 +211,7 @@ fn read_registration(path: &Path) -> Result<Registration> {
 }
 
 async fn register_worker(registration: &Registration, send: &SendArgs, app: &App) -> Result<()> {
-	let client = app.connect().await?;
-	let signer = send.key.signer(&client).await?;
+	let (client, signer) = send.key.connect(app).await?;
 	client.expect_genesis(registration.genesis()?)?;
 	let operator = Client::account_of(&signer);
 	if registration.operator()? != operator {
@@ -242,8 +241,7 @@ async fn send_call(
 	send: &SendArgs,
 	app: &App,
 ) -> Result<()> {
-	let client = app.connect().await?;
-	let signer = send.key.signer(&client).await?;
+	let (client, signer) = send.key.connect(app).await?;
 	submit(&client, &signer, pallet, call, arguments, question, send, app).await
 }
 
@@ -272,16 +270,8 @@ async fn submit(
 	app.output.result(&json, || format!("{pallet}.{call} done in block {}", included.block.number))
 }
 
-async fn named(address: Option<AccountId>, key: &KeyArgs, client: &Client) -> Result<AccountId> {
-	match address {
-		Some(address) => Ok(address),
-		None => Ok(Client::account_of(&key.signer(client).await?)),
-	}
-}
-
 async fn show(address: Option<AccountId>, key: &KeyArgs, app: &App) -> Result<()> {
-	let client = app.connect().await?;
-	let account = named(address, key, &client).await?;
+	let (client, account) = key.account(address, app).await?;
 	let view: Option<OperatorView> = client.view(STAKING, "operator", &account).await?;
 	let address = output::address(&account);
 	let Some(view) = view else {
@@ -325,8 +315,7 @@ async fn show(address: Option<AccountId>, key: &KeyArgs, app: &App) -> Result<()
 }
 
 async fn workers(address: Option<AccountId>, key: &KeyArgs, app: &App) -> Result<()> {
-	let client = app.connect().await?;
-	let account = named(address, key, &client).await?;
+	let (client, account) = key.account(address, app).await?;
 	let summary: Summary = client.view(JOBS, "operator_summary", &account).await?;
 	let mut views = Vec::new();
 	for found in summary.workers {

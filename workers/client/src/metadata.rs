@@ -260,3 +260,209 @@ fn join_docs(lines: &[String]) -> String {
 		.collect::<Vec<_>>()
 		.join(" ")
 }
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use codec::{Decode, Encode};
+	use io_primitives::{Balance, JobId, JobSpec};
+	use scale_info::{TypeInfo, meta_type};
+	use subxt::ext::frame_metadata::{RuntimeMetadata, RuntimeMetadataPrefixed, v16};
+
+	#[derive(TypeInfo)]
+	#[allow(non_camel_case_types, dead_code)]
+	enum JobsCall {
+		#[codec(index = 3)]
+		cancel {
+			#[codec(compact)]
+			job: JobId,
+		},
+		#[codec(index = 7)]
+		submit { spec: JobSpec },
+	}
+
+	#[derive(TypeInfo)]
+	#[scale_info(capture_docs = "always")]
+	#[allow(dead_code)]
+	enum JobsError {
+		/// Never used.
+		#[codec(index = 0)]
+		Other,
+		/// The price is too low:
+		/// nobody would run it.
+		#[codec(index = 4)]
+		PriceTooLow,
+	}
+
+	#[derive(TypeInfo, Encode)]
+	enum JobsEvent {
+		#[codec(index = 2)]
+		JobExpired { job: JobId, refunded: Balance },
+	}
+
+	#[derive(TypeInfo)]
+	#[allow(dead_code)]
+	enum Outer {
+		#[codec(index = 71)]
+		IoJobs(JobsEvent),
+	}
+
+	/// Metadata of a chain that has nothing but one pallet, with odd numbers.
+	fn runtime() -> Runtime {
+		let none = v16::ItemDeprecationInfo::NotDeprecated;
+		let nothing = v16::EnumDeprecationInfo::nothing_deprecated;
+		let metadata = v16::RuntimeMetadataV16::new(
+			vec![v16::PalletMetadata {
+				name: "IoJobs",
+				storage: None,
+				calls: Some(v16::PalletCallMetadata {
+					ty: meta_type::<JobsCall>(),
+					deprecation_info: nothing(),
+				}),
+				event: Some(v16::PalletEventMetadata {
+					ty: meta_type::<JobsEvent>(),
+					deprecation_info: nothing(),
+				}),
+				constants: Vec::new(),
+				error: Some(v16::PalletErrorMetadata {
+					ty: meta_type::<JobsError>(),
+					deprecation_info: nothing(),
+				}),
+				associated_types: Vec::new(),
+				view_functions: Vec::new(),
+				index: 71,
+				docs: Vec::new(),
+				deprecation_info: none,
+			}],
+			v16::ExtrinsicMetadata {
+				versions: vec![4],
+				address_ty: meta_type::<u8>(),
+				call_ty: meta_type::<JobsCall>(),
+				signature_ty: meta_type::<u8>(),
+				transaction_extensions_by_version: [(0u8, Vec::new())].into_iter().collect(),
+				transaction_extensions: Vec::new(),
+			},
+			Vec::new(),
+			v16::OuterEnums {
+				call_enum_ty: meta_type::<Outer>(),
+				event_enum_ty: meta_type::<Outer>(),
+				error_enum_ty: meta_type::<Outer>(),
+			},
+			v16::CustomMetadata { map: Default::default() },
+		);
+		let bytes = RuntimeMetadataPrefixed(0x6174_656d, RuntimeMetadata::V16(metadata)).encode();
+		Runtime::new(1, 1, &bytes).unwrap()
+	}
+
+	fn module_error(index: u8, error: u8) -> DispatchError {
+		// As the chain encodes it: the variant, the pallet, the error with its padding.
+		DispatchError::decode(&mut &[3, index, error, 0, 0, 0][..]).unwrap()
+	}
+
+	#[test]
+	fn should_encode_call_by_name() {
+		let call = runtime().call("IoJobs", "cancel", Compact(5u64)).unwrap();
+		assert_eq!(call, [71, 3, 20]);
+	}
+
+	#[test]
+	fn should_refuse_call_when_arguments_have_another_form() {
+		for error in [
+			runtime().call("IoJobs", "cancel", ()).unwrap_err(),
+			runtime().call("IoJobs", "cancel", (Compact(5u64), 1u8)).unwrap_err(),
+			runtime().call("IoJobs", "submit", 7u32).unwrap_err(),
+		] {
+			assert!(matches!(error, Error::BadCall { .. }), "{error:?}");
+		}
+	}
+
+	#[test]
+	fn should_say_what_is_missing_when_a_name_is_unknown() {
+		let runtime = runtime();
+		for (error, name) in [
+			(runtime.call("Sudo", "sudo", ()).unwrap_err(), "pallet Sudo"),
+			(runtime.call("IoJobs", "dance", ()).unwrap_err(), "call IoJobs.dance"),
+			(runtime.view_id("IoJobs", "job").unwrap_err(), "view function IoJobs.job"),
+			(runtime.storage_key("IoJobs", "Jobs", &[]).unwrap_err(), "storage item IoJobs.Jobs"),
+			(runtime.constant::<u32>("IoJobs", "X").unwrap_err(), "constant IoJobs.X"),
+		] {
+			assert!(error.to_string().contains(name), "{error}");
+		}
+	}
+
+	#[test]
+	fn should_name_and_explain_error_when_a_pallet_refuses() {
+		let failure = runtime().describe(&module_error(71, 4));
+		assert_eq!(
+			failure.to_string(),
+			"IoJobs.PriceTooLow: The price is too low: nobody would run it."
+		);
+	}
+
+	#[test]
+	fn should_describe_error_when_metadata_does_not_know_it() {
+		let runtime = runtime();
+		for (index, error) in [(71, 9), (9, 4), (255, 255)] {
+			let failure = runtime.describe(&module_error(index, error));
+			assert_eq!(failure.name, format!("pallet {index} error {error}"));
+		}
+	}
+
+	#[test]
+	fn should_describe_errors_that_are_no_pallets() {
+		let runtime = runtime();
+		for (error, text) in [
+			(
+				DispatchError::Token(sp_runtime::TokenError::FundsUnavailable),
+				"Token.FundsUnavailable",
+			),
+			(
+				DispatchError::Arithmetic(sp_runtime::ArithmeticError::Overflow),
+				"Arithmetic.Overflow",
+			),
+			(DispatchError::BadOrigin, "Chain.BadOrigin"),
+			(DispatchError::Exhausted, "Chain.Exhausted"),
+		] {
+			assert!(runtime.describe(&error).to_string().starts_with(text));
+		}
+	}
+
+	#[test]
+	fn should_decode_events_by_name() {
+		let event = JobsEvent::JobExpired { job: 7, refunded: 9 };
+		let mut bytes = Compact(1u32).encode();
+		bytes.extend([0, 5, 0, 0, 0, 71]);
+		bytes.extend(event.encode());
+		bytes.push(0);
+		let events = runtime().decode_events(&bytes).unwrap();
+		assert_eq!(events[0].phase, Phase::ApplyExtrinsic(5));
+		assert!(events[0].is("IoJobs", "JobExpired"));
+		assert_eq!(events[0].fields.names().collect::<Vec<_>>(), ["job", "refunded"]);
+		assert_eq!(
+			crate::JobEvent::read(&events[0]).unwrap(),
+			Some(crate::JobEvent::Expired { job: 7, refunded: 9 })
+		);
+	}
+
+	#[test]
+	fn should_report_events_when_they_are_cut_or_unknown() {
+		let runtime = runtime();
+		for bytes in [
+			&[][..],
+			&[4, 0, 5, 0, 0, 0, 71, 2, 1],
+			&[4, 0, 5, 0, 0, 0, 70, 2],
+			&[4, 0, 5, 0, 0, 0, 71, 99],
+			&[4, 9],
+			&[0xfe, 0xff, 0xff, 0xff],
+		] {
+			assert!(matches!(runtime.decode_events(bytes), Err(Error::Decode { .. })), "{bytes:?}");
+		}
+	}
+
+	#[test]
+	fn should_report_metadata_when_it_is_none() {
+		for bytes in [&[][..], b"meta", &[0xff; 64]] {
+			assert!(matches!(Runtime::new(1, 1, bytes), Err(Error::Decode { .. })));
+		}
+	}
+}

@@ -22,8 +22,7 @@ pub(super) async fn show(job: JobId, app: &App) -> Result<()> {
 }
 
 pub(super) async fn cancel(job: JobId, yes: bool, key: &KeyArgs, app: &App) -> Result<()> {
-	let client = app.connect().await?;
-	let signer = key.signer(&client).await?;
+	let (client, signer) = key.connect(app).await?;
 	let view = client.job(job).await?.ok_or_else(|| unknown(job))?;
 	if view.state.is_terminal() {
 		return Err(Error::Chain(format!("job {job} has ended already: {}", state(view.state))));
@@ -49,11 +48,11 @@ pub(super) async fn cancel(job: JobId, yes: bool, key: &KeyArgs, app: &App) -> R
 }
 
 pub(super) async fn list(args: ListArgs, app: &App) -> Result<()> {
-	let client = app.connect().await?;
-	let of = match (args.of, args.mine) {
-		(Some(account), _) => Some(account),
-		(None, true) => Some(Client::account_of(&args.key.signer(&client).await?)),
-		(None, false) => None,
+	let (client, of) = if args.of.is_some() || args.mine {
+		let (client, account) = args.key.account(args.of, app).await?;
+		(client, Some(account))
+	} else {
+		(app.connect().await?, None)
 	};
 	let mut ids: Vec<JobId> = client.storage_keys("IoJobs", "Jobs", usize::MAX).await?;
 	ids.sort_unstable();

@@ -209,8 +209,7 @@ pub(super) async fn submit(args: SubmitArgs, app: &App) -> Result<u8> {
 	if let Some(dir) = &args.output {
 		fetch::check_directory(dir, args.overwrite)?;
 	}
-	let client = app.connect().await?;
-	let signer = args.key.signer(&client).await?;
+	let (client, signer) = args.key.connect(app).await?;
 	let server = if args.serve {
 		Some(Server::start(args.listen, args.public_url.as_deref(), files.contents()).await?)
 	} else {

@@ -1,0 +1,339 @@
+//! The real binary: arguments, exit statuses, output forms, and nodes that are none.
+
+#![allow(clippy::unwrap_used)]
+
+use std::{
+	io::{Read, Write},
+	net::TcpListener,
+	os::unix::fs::PermissionsExt,
+	path::Path,
+	process::{Command, Output, Stdio},
+	time::{Duration, Instant},
+};
+
+const ALICE: &str = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY";
+
+fn io(args: &[&str]) -> Output {
+	command(args).output().unwrap()
+}
+
+fn command(args: &[&str]) -> Command {
+	let mut command = Command::new(env!("CARGO_BIN_EXE_io"));
+	command.args(args).env_remove("IO_NODE").stdin(Stdio::null());
+	command
+}
+
+fn stdout(output: &Output) -> String {
+	String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn stderr(output: &Output) -> String {
+	let text = String::from_utf8_lossy(&output.stderr).into_owned();
+	assert!(!text.contains("panicked"), "{text}");
+	text
+}
+
+fn status(output: &Output) -> i32 {
+	output.status.code().unwrap()
+}
+
+/// A port on which nobody listens.
+fn dead_node() -> String {
+	let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+	format!("ws://127.0.0.1:{port}")
+}
+
+/// A server that answers every connection with the same bytes.
+fn server_saying(bytes: &'static [u8]) -> String {
+	let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+	let url = format!("ws://{}", listener.local_addr().unwrap());
+	std::thread::spawn(move || {
+		for stream in listener.incoming() {
+			let Ok(mut stream) = stream else { return };
+			std::thread::spawn(move || {
+				let mut buffer = [0; 4096];
+				let _ = stream.read(&mut buffer);
+				let _ = stream.write_all(bytes);
+				std::thread::sleep(Duration::from_secs(30));
+			});
+		}
+	});
+	url
+}
+
+fn module(dir: &Path) -> String {
+	let path = dir.join("program.wasm");
+	std::fs::write(&path, b"\0asm\x01\0\0\0").unwrap();
+	path.display().to_string()
+}
+
+#[test]
+fn should_explain_itself_when_asked() {
+	let output = io(&["--help"]);
+	assert_eq!(status(&output), 0);
+	for word in ["job", "operator", "account", "chain", "serve", "Exit status", "IO_NODE"] {
+		assert!(stdout(&output).contains(word), "{word}");
+	}
+	for command in [
+		&["job", "submit"][..],
+		&["job", "watch"],
+		&["job", "fetch"],
+		&["operator", "register-worker"],
+		&["account", "transfer"],
+		&["admin", "set-class"],
+	] {
+		let output = io(&[command, &["--help"]].concat());
+		assert_eq!(status(&output), 0, "{command:?}");
+	}
+}
+
+#[test]
+fn should_end_with_status_2_when_arguments_are_wrong() {
+	let dir = tempfile::tempdir().unwrap();
+	let program = &*module(dir.path());
+	let text = dir.path().join("text");
+	std::fs::write(&text, "no module").unwrap();
+	let text = text.to_str().unwrap();
+	let node = &*dead_node();
+	let key = ["--dev-account", "alice"];
+	let submit = ["--node", node, "job", "submit"];
+	let cases: &[(&[&str], &str)] = &[
+		(&["--no-such-flag"], "unexpected argument"),
+		(&["job"], "Usage"),
+		(&["job", "submit", program], "--price"),
+		(&["job", "submit", "--price", "1"], "PROGRAM"),
+		(&["job", "submit", program, "--price", "1e3"], "is not an amount"),
+		(&["job", "submit", program, "--price", "-1"], ""),
+		(&["job", "submit", program, "--price", "0.0000000000001"], "12 decimals"),
+		(&["job", "submit", program, "--price", "1", "--replicas", "8"], "1..=7"),
+		(&["job", "submit", "--price", "1", "--program-hash", "0x12"], "64 hex digits"),
+		(&["job", "submit", program, "--price", "1", "--program-url", "file:///x"], "http"),
+		(&["job", "submit", program, "--price", "1", "--input", text, "--input-hash", "00"], ""),
+		(&["job", "submit", program, "--price", "1", "--listen", "127.0.0.1:0"], "--serve"),
+		(&["job", "watch", "seven"], "invalid value"),
+		(&["job", "watch", "-1"], ""),
+		(&["job", "why-not", "1", "0x12"], "64 hex digits"),
+		(&["account", "transfer", "5Grw", "1"], "no address"),
+		(&["account", "balance", "--dev-account", "../x"], "a name such as alice"),
+		(
+			&["account", "balance", "--dev-account", "alice", "--key-file", "x"],
+			"cannot be used with",
+		),
+		(&["account", "show"], "no account is named"),
+		(&["operator", "register", "--stake", "x"], "is not an amount"),
+		(&["chain", "info", "--genesis", "abc"], "64 hex digits"),
+		(&["chain", "info", "--timeout", "0"], "1..=3600"),
+	];
+	for (args, word) in cases {
+		let output = io(args);
+		assert_eq!(status(&output), 2, "{args:?}: {}", stderr(&output));
+		assert!(stderr(&output).contains(word), "{args:?}: {}", stderr(&output));
+	}
+	// Checked before the node is asked.
+	for (args, word) in [
+		(vec![text, "--price", "1", "--serve"], "no WebAssembly module"),
+		(vec![program, "--price", "1"], "add --serve"),
+		(
+			vec![program, "--price", "1", "--serve", "--output", dir.path().to_str().unwrap()],
+			"not empty",
+		),
+	] {
+		let output = io(&[&submit[..], &args, &key].concat());
+		assert_eq!(status(&output), 2, "{args:?}: {}", stderr(&output));
+		assert!(stderr(&output).contains(word), "{}", stderr(&output));
+	}
+}
+
+#[test]
+fn should_end_with_status_3_and_name_the_address_when_nobody_listens() {
+	let node = dead_node();
+	for command in [
+		&["chain", "info"][..],
+		&["job", "watch", "1"],
+		&["job", "show", "1"],
+		&["job", "list"],
+		&["operator", "workers", ALICE],
+		&["account", "balance", ALICE],
+	] {
+		let started = Instant::now();
+		let output = io(&[&["--node", &node], command].concat());
+		assert_eq!(status(&output), 3, "{command:?}");
+		assert!(stderr(&output).contains(&node), "{}", stderr(&output));
+		assert!(started.elapsed() < Duration::from_secs(5), "a closed port is known at once");
+		assert!(stdout(&output).is_empty());
+	}
+}
+
+#[test]
+fn should_take_node_from_environment() {
+	let node = dead_node();
+	let output = command(&["chain", "info"]).env("IO_NODE", &node).output().unwrap();
+	assert_eq!(status(&output), 3);
+	assert!(stderr(&output).contains(&node));
+}
+
+#[test]
+fn should_end_with_status_3_when_the_server_is_no_node() {
+	for bytes in [
+		&b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello"[..],
+		b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n",
+		b"\x00\xff\xfe\x80garbage\r\n\r\n",
+		b"SSH-2.0-OpenSSH_9.2\r\n",
+	] {
+		let node = server_saying(bytes);
+		let output = io(&["--node", &node, "chain", "info"]);
+		assert_eq!(status(&output), 3, "{}", stderr(&output));
+		assert!(stderr(&output).contains("no node answers"), "{}", stderr(&output));
+	}
+}
+
+#[test]
+fn should_refuse_url_when_it_is_no_websocket() {
+	for node in ["http://127.0.0.1:9944", "127.0.0.1:9944", "ws://"] {
+		let output = io(&["--node", node, "chain", "info"]);
+		assert_eq!(status(&output), 3);
+		assert!(stderr(&output).contains("looks like ws://"), "{}", stderr(&output));
+	}
+}
+
+#[test]
+fn should_print_errors_as_json_when_programs_read_them() {
+	let output = io(&["--node", &dead_node(), "--json", "chain", "info"]);
+	assert_eq!(status(&output), 3);
+	let error: serde_json::Value = serde_json::from_str(stderr(&output).trim()).unwrap();
+	assert_eq!(error["error"]["kind"], "chain");
+	assert!(error["error"]["message"].is_string());
+}
+
+#[test]
+fn should_make_and_show_accounts_without_a_node() {
+	let dir = tempfile::tempdir().unwrap();
+	let path = dir.path().join("key");
+	let file = path.to_str().unwrap();
+	let made = io(&["--json", "account", "new", "--key-file", file]);
+	assert_eq!(status(&made), 0, "{}", stderr(&made));
+	let made: serde_json::Value = serde_json::from_str(&stdout(&made)).unwrap();
+	assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+
+	let shown = io(&["--json", "account", "show", "--key-file", file]);
+	let shown: serde_json::Value = serde_json::from_str(&stdout(&shown)).unwrap();
+	assert_eq!(shown["address"], made["address"]);
+	assert_eq!(shown["public_key"].as_str().unwrap().len(), 66);
+
+	let again = io(&["account", "new", "--key-file", file]);
+	assert_eq!(status(&again), 4, "a key is never overwritten");
+
+	std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
+	let open = io(&["account", "show", "--key-file", file]);
+	assert_eq!(status(&open), 4);
+	assert!(stderr(&open).contains("chmod 600"));
+}
+
+#[test]
+fn should_import_secret_from_standard_input_and_never_show_it() {
+	let dir = tempfile::tempdir().unwrap();
+	let path = dir.path().join("key");
+	for (secret, good) in [
+		("bottom drive obey lake curtain smoke basket hold race lonely fit walk//Alice\n", true),
+		("bottom drive obey lake curtain smoke basket hold race lonely fit fit\n", false),
+		("hunter2\n", false),
+		("", false),
+	] {
+		let mut child = command(&["account", "import", "--key-file", path.to_str().unwrap()])
+			.stdin(Stdio::piped())
+			.stdout(Stdio::piped())
+			.stderr(Stdio::piped())
+			.spawn()
+			.unwrap();
+		child.stdin.take().unwrap().write_all(secret.as_bytes()).unwrap();
+		let output = child.wait_with_output().unwrap();
+		if good {
+			assert_eq!(status(&output), 0, "{}", stderr(&output));
+			assert!(stdout(&output).contains(ALICE));
+			std::fs::remove_file(&path).unwrap();
+		} else {
+			assert_eq!(status(&output), 4);
+			assert!(!path.exists());
+		}
+		let word = secret.split_whitespace().next().unwrap_or("\u{1}");
+		assert!(!stdout(&output).contains(word) && !stderr(&output).contains(word));
+	}
+}
+
+#[test]
+fn should_refuse_registration_file_when_it_is_none() {
+	let dir = tempfile::tempdir().unwrap();
+	let path = dir.path().join("registration.json");
+	let file = path.to_str().unwrap();
+	let args = ["operator", "register-worker", "--file", file, "--yes", "--dev-account", "alice"];
+	assert_eq!(status(&io(&args)), 4, "it does not exist");
+	for text in ["", "{}", "[]", "{\"worker_key\": 1}", "\u{0}"] {
+		std::fs::write(&path, text).unwrap();
+		let output = io(&args);
+		assert_eq!(status(&output), 4);
+		assert!(stderr(&output).contains("io-worker register"), "{}", stderr(&output));
+	}
+	std::fs::write(&path, vec![b' '; 1 << 20]).unwrap();
+	assert!(stderr(&io(&args)).contains("too large"));
+}
+
+#[test]
+fn should_serve_files_and_directories_and_end_at_a_signal() {
+	let dir = tempfile::tempdir().unwrap();
+	std::fs::create_dir(dir.path().join("input")).unwrap();
+	std::fs::write(dir.path().join("input/a"), "A").unwrap();
+	let program = module(dir.path());
+	let input = dir.path().join("input");
+	let mut child = command(&["--json", "serve", &program, input.to_str().unwrap()])
+		.stdout(Stdio::piped())
+		.stderr(Stdio::piped())
+		.spawn()
+		.unwrap();
+	let mut line = String::new();
+	std::io::BufRead::read_line(
+		&mut std::io::BufReader::new(child.stdout.take().unwrap()),
+		&mut line,
+	)
+	.unwrap();
+	let served: serde_json::Value = serde_json::from_str(&line).unwrap();
+	let contents = served["contents"].as_array().unwrap();
+	assert_eq!(contents.len(), 2);
+	let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+	for content in contents {
+		let body = runtime.block_on(async {
+			let client = reqwest::Client::builder().no_proxy().build().unwrap();
+			let url = content["url"].as_str().unwrap();
+			client.get(url).send().await.unwrap().bytes().await.unwrap()
+		});
+		assert_eq!(body.len() as u64, content["len"].as_u64().unwrap());
+		let hash = format!("0x{}", blake3::hash(&body).to_hex());
+		assert_eq!(content["hash"], hash.as_str());
+	}
+	let pid = child.id().to_string();
+	assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+	assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn should_name_port_when_it_is_taken() {
+	let dir = tempfile::tempdir().unwrap();
+	let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+	let address = taken.local_addr().unwrap().to_string();
+	let output = io(&["serve", &module(dir.path()), "--listen", &address]);
+	assert_eq!(status(&output), 4);
+	assert!(stderr(&output).contains(&address), "{}", stderr(&output));
+}
+
+#[test]
+fn should_end_quietly_when_the_output_is_closed() {
+	let dir = tempfile::tempdir().unwrap();
+	let file = dir.path().join("key");
+	let mut child = command(&["account", "new", "--key-file", file.to_str().unwrap()])
+		.stdout(Stdio::piped())
+		.stderr(Stdio::piped())
+		.spawn()
+		.unwrap();
+	drop(child.stdout.take());
+	let output = child.wait_with_output().unwrap();
+	assert!(stderr(&output).is_empty(), "{}", stderr(&output));
+}
