@@ -12,8 +12,8 @@ use std::{
 
 use codec::Encode;
 use io_primitives::{
-	AccountId, Assignment, BlockNumber, JobState, ReplicaState, SignedWorkerCall, WorkerCall,
-	WorkerView,
+	AccountId, Assignment, BlockNumber, FUEL_PER_UNIT, JobState, ReplicaState, SignedWorkerCall,
+	WorkerCall, WorkerView,
 	digest::{Opening, commitment, result_digest},
 	gateway::{MAX_CALLS, SyncRequest, SyncResponse, WorkerSync},
 };
@@ -37,6 +37,8 @@ const HEARTBEAT_BLOCKS: BlockNumber = 16;
 const MAX_VALID_BLOCKS: BlockNumber = 10_000;
 /// Most assignments of one sync that are looked at; a worker's capacity on chain is far below.
 const MAX_ASSIGNMENTS: usize = 256;
+/// When no node has called for so long, the owner is told.
+const SILENCE: Duration = Duration::from_secs(60);
 /// Pause before an execution that failed on this machine is tried anew.
 const RETRY_PAUSE: Duration = Duration::from_secs(20);
 
@@ -85,6 +87,7 @@ pub(crate) struct State {
 	heartbeat: Option<SignedWorkerCall>,
 	clock: BlockClock,
 	told_unregistered: bool,
+	told_silent: bool,
 	/// Records that changed in memory, but could not be written.
 	unsaved: BTreeSet<Execution>,
 }
@@ -174,6 +177,7 @@ impl Agent {
 			heartbeat: journal.heartbeat()?,
 			clock: BlockClock { last: None, millis: 6_000 },
 			told_unregistered: false,
+			told_silent: false,
 			unsaved: BTreeSet::new(),
 		};
 		Ok(Agent(Arc::new(Inner {
@@ -364,7 +368,10 @@ impl Agent {
 			let spec = spec_hash(assignment);
 			if !state.live.contains_key(&execution) {
 				let record = match self.0.journal.get(execution)? {
-					Some(record) => record,
+					Some(record) => {
+						dirty.insert(execution);
+						self.revive(record)
+					},
 					None => {
 						tracing::info!(%execution, ask = assignment.ask, deadline = assignment.deadline, "drawn");
 						self.0.metrics.assignments.inc();
@@ -408,6 +415,18 @@ impl Agent {
 			}
 		}
 		Ok(())
+	}
+
+	/// A finished execution that the chain shows again, after a re-org or a new start of a chain for tests.
+	fn revive(&self, mut record: Record) -> Record {
+		tracing::info!(execution = %record.execution, "the chain shows a finished job again");
+		let store = self.0.runner.store();
+		// Without its output a result is of no use; doing the work again gives the same one.
+		if record.produced.as_ref().is_some_and(|p| !store.output_path(p.output).exists()) {
+			record.produced = None;
+		}
+		record.stage = if record.produced.is_some() { Stage::Produced } else { Stage::Assigned };
+		record
 	}
 
 	/// What to tell the chain about one assignment. Changes the record's stage; starts and stops work.
@@ -539,7 +558,7 @@ impl Agent {
 			Phase::Fetching if !last_moment => Choice::Wait,
 			Phase::Fetching => {
 				// Half of the time to run must do for what is left of the download.
-				let time = block * (assignment.spec.run_blocks / 2);
+				let time = block.saturating_mul(assignment.spec.run_blocks / 2);
 				if has_place && work.fetched_within(&assignment.spec, time) {
 					Choice::Accept
 				} else {
@@ -552,6 +571,7 @@ impl Agent {
 		}
 	}
 
+	/// Our commitment to a result.
 	fn commitment(&self, execution: Execution, produced: &Produced) -> H256 {
 		let opening = Opening {
 			digest: produced.digest,
@@ -787,6 +807,36 @@ impl Agent {
 		}
 		if let Err(error) = self.0.runner.store().tidy() {
 			tracing::error!(%error, "the contents cannot be tidied");
+		}
+	}
+
+	/// Tells the owner in the log how the programs get on, and when no node calls. `up` is the time since the start.
+	pub fn report(&self, up: Duration) {
+		let mut state = lock(&self.0.state);
+		let silent = state.last_sync.map_or(up, |at| at.elapsed());
+		if silent >= SILENCE && !std::mem::replace(&mut state.told_silent, true) {
+			tracing::warn!(
+				"no node has called for {} s. Does one run here with `--offchain-worker always`, and does it know this \
+				 gateway? `io-worker doctor` tells more",
+				silent.as_secs()
+			);
+		} else if silent < SILENCE && std::mem::take(&mut state.told_silent) {
+			tracing::info!("a node calls again");
+		}
+		for (execution, live) in &state.live {
+			let (Some(work), Some(seen)) = (&live.work, &live.seen) else { continue };
+			match work.phase() {
+				Phase::Running => {
+					let most = seen.spec.max_units.saturating_mul(FUEL_PER_UNIT).max(1);
+					let percent = work.fuel_used() as u128 * 100 / most as u128;
+					tracing::info!(%execution, fuel = work.fuel_used(), "running, {percent} % of its fuel used");
+				},
+				Phase::Fetching => {
+					let bytes = work.program.done() + work.input.done();
+					tracing::info!(%execution, bytes, "fetching");
+				},
+				_ => {},
+			}
 		}
 	}
 

@@ -29,6 +29,8 @@ const GATEWAY_CONNECTIONS: usize = 64;
 const IDLE: Duration = Duration::from_secs(30);
 /// How often the disk is looked at.
 const DISK_EVERY: Duration = Duration::from_secs(5);
+/// How often the log tells how programs get on.
+const REPORT_EVERY: Duration = Duration::from_secs(15);
 /// How often old things are removed.
 const TIDY_EVERY: Duration = Duration::from_secs(600);
 
@@ -158,8 +160,10 @@ pub async fn run(config: Config, keys: Keys) -> Result<(), Error> {
 	let mut terminate = signal(SignalKind::terminate()).map_err(system("SIGTERM"))?;
 	let mut interrupt = signal(SignalKind::interrupt()).map_err(system("SIGINT"))?;
 	let gateway_guard = Guarded::new(gateway_socket, GATEWAY_CONNECTIONS, IDLE);
-	let mut gateway_server =
-		tokio::spawn(axum::serve(gateway_guard, gateway::router(agent.clone())).into_future());
+	let mut gateway_server = tokio::spawn(
+		axum::serve(gateway_guard, gateway::router(agent.clone(), config.gateway.allow_remote))
+			.into_future(),
+	);
 	let content_guard = Guarded::new(content_socket, config.content.max_connections, IDLE);
 	let mut content_server =
 		tokio::spawn(axum::serve(content_guard, content::router(store)).into_future());
@@ -178,6 +182,8 @@ pub async fn run(config: Config, keys: Keys) -> Result<(), Error> {
 
 	let mut disk = tokio::time::interval(DISK_EVERY);
 	let mut tidy = tokio::time::interval(TIDY_EVERY);
+	let mut report = tokio::time::interval(REPORT_EVERY);
+	let started = Instant::now();
 	let mut stopping: Option<Instant> = None;
 	let drain = Duration::from_secs(config.drain_seconds);
 	loop {
@@ -188,6 +194,10 @@ pub async fn run(config: Config, keys: Keys) -> Result<(), Error> {
 			_ = interrupt.recv() => {},
 			_ = disk.tick() => {
 				check_disk(&agent).await;
+				continue;
+			},
+			_ = report.tick() => {
+				agent.report(started.elapsed());
 				continue;
 			},
 			_ = tidy.tick() => {

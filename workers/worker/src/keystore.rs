@@ -6,7 +6,7 @@
 use std::{
 	fs,
 	io::{Read, Write},
-	os::unix::fs::OpenOptionsExt,
+	os::unix::fs::{OpenOptionsExt, PermissionsExt},
 	path::{Path, PathBuf},
 };
 
@@ -214,11 +214,13 @@ impl PassphraseSource {
 		};
 		let io = |source| Error::Io { path: path.clone(), source };
 		let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_PASSPHRASE as usize + 1));
-		fs::File::open(&path)
-			.map_err(io)?
-			.take(MAX_PASSPHRASE + 1)
-			.read_to_end(&mut bytes)
-			.map_err(io)?;
+		let file = fs::File::open(&path).map_err(io)?;
+		if let (PassphraseSource::File(_), Ok(meta)) = (self, file.metadata())
+			&& meta.permissions().mode() & 0o077 != 0
+		{
+			tracing::warn!(path = %path.display(), "others can read the passphrase file: chmod 600 it");
+		}
+		file.take(MAX_PASSPHRASE + 1).read_to_end(&mut bytes).map_err(io)?;
 		if bytes.len() as u64 > MAX_PASSPHRASE {
 			return Err(Error::BadPassphrase("is longer than 4096 bytes"));
 		}
@@ -394,7 +396,6 @@ pub fn open(path: &Path, passphrase: &[u8]) -> Result<Keys, Error> {
 mod tests {
 	use super::*;
 	use sp_core::Pair;
-	use std::os::unix::fs::PermissionsExt;
 
 	#[test]
 	fn should_open_when_the_passphrase_is_right() {

@@ -47,6 +47,8 @@ fn should_refuse_web_pages_when_they_reach_the_gateway() {
 	let (code, _) =
 		post(&machine.url("/v1/sync"), body, &[("origin", "http://evil.example")]).unwrap();
 	assert_eq!(code, 403);
+	let rebound = [("host", "evil.example:9650")];
+	assert_eq!(get(&machine.url("/v1/status"), &rebound).unwrap().0, 403);
 	assert_eq!(
 		get(&machine.url("/v1/status"), &[("origin", "http://evil.example")]).unwrap().0,
 		403

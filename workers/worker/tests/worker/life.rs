@@ -42,6 +42,8 @@ fn should_reveal_a_result_whose_output_can_be_fetched_when_drawn() {
 
 	let (code, part) = get(&revealed.output_at, &[("range", "bytes=5-9")]).unwrap();
 	assert_eq!((code, &part[..]), (206, &archive[5..10]));
+	let head = crate::machine::head(&revealed.output_at);
+	assert_eq!(head, (200, Some(archive.len() as u64)));
 	assert_eq!(get(&format!("{}x", revealed.output_at), &[]).unwrap().0, 400);
 	let other = format!("http://127.0.0.1:{}/v1/content/{}", machine.content, "0".repeat(64));
 	assert_eq!(get(&other, &[]).unwrap().0, 404);
@@ -213,4 +215,30 @@ fn should_stop_at_once_when_nothing_is_due() {
 	machine.terminate();
 	assert!(machine.wait(Duration::from_secs(8)).success());
 	assert!(machine.log().contains("stopped"), "{}", machine.log());
+}
+
+#[test]
+fn should_give_the_same_result_when_a_finished_job_comes_back() {
+	let (server, machine, mut chain) = set_up();
+	chain.draw_good(&server, 1, 5, 0);
+	let drawn = chain.jobs[&1].clone();
+	for lose_output in [false, true] {
+		chain.blocks_until(&machine, "reveal", |chain| chain.revealed.contains_key(&1));
+		let before = chain.revealed.clone();
+		chain.jobs.clear();
+		chain.block(&machine);
+		assert!(machine.status().jobs.is_empty());
+		if lose_output {
+			std::fs::remove_dir_all(machine.data.join("output")).unwrap();
+			std::fs::create_dir(machine.data.join("output")).unwrap();
+		}
+		chain.revealed.clear();
+		let mut again = drawn.clone();
+		again.deadline = chain.best + 10;
+		chain.jobs.insert(1, again);
+		chain.blocks_until(&machine, "reveal", |chain| chain.revealed.contains_key(&1));
+		assert_eq!(chain.revealed, before);
+		assert_eq!(get(&before[&1].output_at, &[]).unwrap().0, 200);
+	}
+	assert_eq!(chain.commitments[&1].len(), 1);
 }

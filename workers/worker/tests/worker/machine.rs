@@ -229,3 +229,12 @@ pub(crate) fn post(
 		Ok((answer.status().as_u16(), answer.bytes().await?.to_vec()))
 	})
 }
+
+/// Status and promised length of a `HEAD` request.
+pub(crate) fn head(url: &str) -> (u16, Option<u64>) {
+	block_on(async {
+		let answer = client().head(url).send().await.unwrap();
+		let len = answer.headers().get("content-length").and_then(|len| len.to_str().ok());
+		(answer.status().as_u16(), len.and_then(|len| len.parse().ok()))
+	})
+}

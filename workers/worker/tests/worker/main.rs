@@ -8,3 +8,4 @@ mod kill;
 mod life;
 mod machine;
 mod server;
+mod wild_chain;
