@@ -3,9 +3,9 @@
 use crate::{
 	configs::xcm::{LocationToAccountId, NativeLocation, XcmConfig, XcmRouter},
 	constants::*,
-	genesis_config_presets, AccountId, AuraId, Balance, Block, Executive, Hash, Nonce,
-	OriginCaller, ParachainInfo, ParachainSystem, PolkadotXcm, Runtime, RuntimeCall,
-	InherentDataExt, RuntimeEvent, RuntimeGenesisConfig, SessionKeys, System, TransactionPayment, VERSION,
+	genesis_config_presets, AccountId, AuraId, Balance, Block, Executive, Hash, InherentDataExt,
+	Nonce, OriginCaller, ParachainInfo, ParachainSystem, PolkadotXcm, Runtime, RuntimeCall,
+	RuntimeEvent, RuntimeGenesisConfig, SessionKeys, System, TransactionPayment, VERSION,
 };
 use alloc::{vec, vec::Vec};
 use cumulus_primitives_core::{ParaId, RelayProofRequest, VerifySchedulingSignature};

@@ -28,8 +28,7 @@ pub const BLOCK_PROCESSING_VELOCITY: u32 = 1;
 /// invalidate the block.
 pub const RELAY_PARENT_OFFSET: u32 = 1;
 /// Blocks that may wait for inclusion by the relay chain.
-pub const UNINCLUDED_SEGMENT_CAPACITY: u32 =
-	(3 + RELAY_PARENT_OFFSET) * BLOCK_PROCESSING_VELOCITY;
+pub const UNINCLUDED_SEGMENT_CAPACITY: u32 = (3 + RELAY_PARENT_OFFSET) * BLOCK_PROCESSING_VELOCITY;
 
 /// Blocks in a minute.
 pub const MINUTES: BlockNumber = 60_000 / SLOT_DURATION as BlockNumber;

@@ -4,8 +4,8 @@
 use crate::{
 	configs::{StakingPot, TreasuryAccount},
 	constants::*,
-	AccountId, AuraId, Balance, BalancesConfig, BlockNumber, CollatorSelectionConfig,
-	IoJobsConfig, IoSetupConfig, ParachainInfoConfig, PolkadotXcmConfig, RuntimeGenesisConfig, SessionConfig,
+	AccountId, AuraId, Balance, BalancesConfig, BlockNumber, CollatorSelectionConfig, IoJobsConfig,
+	IoSetupConfig, ParachainInfoConfig, PolkadotXcmConfig, RuntimeGenesisConfig, SessionConfig,
 	SessionKeys,
 };
 use alloc::{vec, vec::Vec};

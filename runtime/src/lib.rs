@@ -1,7 +1,6 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(not(feature = "std"), no_std)]
 #![recursion_limit = "256"]
-
 // Macros put undocumented items into this module. The modules below turn the lint on again.
 #![allow(missing_docs)]
 

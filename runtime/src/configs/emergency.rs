@@ -6,7 +6,10 @@
 //! * A transaction pause stops single calls. Anything can be paused but the inherents and the brakes themselves. Who
 //!   pauses calls of workers must cancel the slashes that follow.
 
-use crate::{constants::*, weights, AccountId, Balances, Runtime, RuntimeCall, RuntimeEvent, RuntimeHoldReason};
+use crate::{
+	constants::*, weights, AccountId, Balances, Runtime, RuntimeCall, RuntimeEvent,
+	RuntimeHoldReason,
+};
 use frame_support::{
 	parameter_types,
 	traits::{ConstU32, Contains},
@@ -30,19 +33,19 @@ impl Contains<RuntimeCall> for SafeModeWhitelist {
 	fn contains(call: &RuntimeCall) -> bool {
 		use pallet_io_jobs::Call as Jobs;
 		match call {
-			RuntimeCall::Timestamp(_) |
-			RuntimeCall::ParachainSystem(_) |
-			RuntimeCall::SafeMode(_) |
-			RuntimeCall::TxPause(_) => true,
+			RuntimeCall::Timestamp(_)
+			| RuntimeCall::ParachainSystem(_)
+			| RuntimeCall::SafeMode(_)
+			| RuntimeCall::TxPause(_) => true,
 			#[cfg(feature = "sudo")]
 			RuntimeCall::Sudo(_) => true,
 			RuntimeCall::IoJobs(
-				Jobs::heartbeat { .. } |
-				Jobs::accept { .. } |
-				Jobs::decline { .. } |
-				Jobs::commit { .. } |
-				Jobs::reveal { .. } |
-				Jobs::poke { .. },
+				Jobs::heartbeat { .. }
+				| Jobs::accept { .. }
+				| Jobs::decline { .. }
+				| Jobs::commit { .. }
+				| Jobs::reveal { .. }
+				| Jobs::poke { .. },
 			) => true,
 			_ => false,
 		}

@@ -70,9 +70,7 @@ impl DealWithFees {
 }
 
 impl OnUnbalanced<Credit<AccountId, Balances>> for DealWithFees {
-	fn on_unbalanceds(
-		mut fees_then_tips: impl Iterator<Item = Credit<AccountId, Balances>>,
-	) {
+	fn on_unbalanceds(mut fees_then_tips: impl Iterator<Item = Credit<AccountId, Balances>>) {
 		if let Some(fee) = fees_then_tips.next() {
 			let (treasury, pot) = fee.ration(50, 50);
 			Self::give(&TreasuryAccount::get(), treasury);
@@ -90,8 +88,7 @@ impl OnUnbalanced<Credit<AccountId, Balances>> for DealWithFees {
 impl pallet_transaction_payment::Config for Runtime {
 	type FeeMultiplierUpdate = SlowAdjustingFeeUpdate<Self>;
 	type LengthToFee = ConstantMultiplier<Balance, TransactionByteFee>;
-	type OnChargeTransaction =
-		pallet_transaction_payment::FungibleAdapter<Balances, DealWithFees>;
+	type OnChargeTransaction = pallet_transaction_payment::FungibleAdapter<Balances, DealWithFees>;
 	type OperationalFeeMultiplier = ConstU8<5>;
 	type RuntimeEvent = RuntimeEvent;
 	type WeightInfo = weights::pallet_transaction_payment::WeightInfo<Runtime>;

@@ -2,7 +2,8 @@
 
 use crate::{
 	configs::ConsensusHook, constants::*, weights, AccountId, Aura, Block, MessageQueue, Nonce,
-	PalletInfo, Runtime, RuntimeCall, RuntimeEvent, RuntimeOrigin, RuntimeTask, SafeMode, TxPause, XcmpQueue, VERSION,
+	PalletInfo, Runtime, RuntimeCall, RuntimeEvent, RuntimeOrigin, RuntimeTask, SafeMode, TxPause,
+	XcmpQueue, VERSION,
 };
 use cumulus_pallet_parachain_system::RelayNumberMonotonicallyIncreases;
 use cumulus_primitives_core::AggregateMessageOrigin;
@@ -112,4 +113,3 @@ impl parachain_info::Config for Runtime {}
 impl cumulus_pallet_weight_reclaim::Config for Runtime {
 	type WeightInfo = ();
 }
-

@@ -7,9 +7,7 @@ use crate::{
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use frame_support::{
 	parameter_types,
-	traits::{
-		fungible::HoldConsideration, ConstU32, InstanceFilter, LinearStoragePrice,
-	},
+	traits::{fungible::HoldConsideration, ConstU32, InstanceFilter, LinearStoragePrice},
 };
 use frame_system::EnsureRoot;
 use scale_info::TypeInfo;
@@ -94,30 +92,29 @@ impl InstanceFilter<RuntimeCall> for ProxyType {
 			// A list of what is allowed, so that a new pallet is not allowed by accident.
 			ProxyType::NonTransfer => matches!(
 				call,
-				RuntimeCall::System(..) |
-					RuntimeCall::Session(..) |
-					RuntimeCall::CollatorSelection(..) |
-					RuntimeCall::Utility(..) |
-					RuntimeCall::Multisig(..) |
-					RuntimeCall::Preimage(..) |
-					RuntimeCall::IoStaking(..) |
-					RuntimeCall::IoJobs(
-						pallet_io_jobs::Call::register_worker { .. } |
-							pallet_io_jobs::Call::update_worker { .. } |
-							pallet_io_jobs::Call::retire_worker { .. }
+				RuntimeCall::System(..)
+					| RuntimeCall::Session(..)
+					| RuntimeCall::CollatorSelection(..)
+					| RuntimeCall::Utility(..)
+					| RuntimeCall::Multisig(..)
+					| RuntimeCall::Preimage(..)
+					| RuntimeCall::IoStaking(..)
+					| RuntimeCall::IoJobs(
+						pallet_io_jobs::Call::register_worker { .. }
+							| pallet_io_jobs::Call::update_worker { .. }
+							| pallet_io_jobs::Call::retire_worker { .. }
 					)
 			),
-			ProxyType::CancelProxy => matches!(
-				call,
-				RuntimeCall::Proxy(pallet_proxy::Call::reject_announcement { .. })
-			),
+			ProxyType::CancelProxy => {
+				matches!(call, RuntimeCall::Proxy(pallet_proxy::Call::reject_announcement { .. }))
+			},
 			ProxyType::Operator => matches!(
 				call,
-				RuntimeCall::IoStaking(..) |
-					RuntimeCall::IoJobs(
-						pallet_io_jobs::Call::register_worker { .. } |
-							pallet_io_jobs::Call::update_worker { .. } |
-							pallet_io_jobs::Call::retire_worker { .. }
+				RuntimeCall::IoStaking(..)
+					| RuntimeCall::IoJobs(
+						pallet_io_jobs::Call::register_worker { .. }
+							| pallet_io_jobs::Call::update_worker { .. }
+							| pallet_io_jobs::Call::retire_worker { .. }
 					)
 			),
 		}

@@ -1,0 +1,10 @@
+//! Tests of the whole runtime: real genesis, real transactions, real blocks.
+#![allow(clippy::unwrap_used)]
+
+mod emergency;
+mod genesis;
+mod limits;
+mod market;
+mod randomness;
+mod support;
+mod transactions;
