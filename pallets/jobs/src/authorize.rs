@@ -1,7 +1,9 @@
 //! Which calls of workers are valid. The pool, the off-chain worker and the dispatch ask the same questions.
 
 use codec::Encode;
-use frame_support::{ensure, pallet_prelude::TransactionValidityError, traits::Get, weights::Weight};
+use frame_support::{
+	ensure, pallet_prelude::TransactionValidityError, traits::Get, weights::Weight,
+};
 use io_primitives::{
 	digest::{commitment, Opening},
 	BlockNumber, JobId, JobState, ReplicaState, SignedWorkerCall, WorkerCall, WorkerKey,
@@ -107,12 +109,8 @@ impl<T: Config> Pallet<T> {
 				ensure!(job.state == JobState::Revealing, Error::<T>::TooEarly);
 				ensure!(now < replica.deadline, Error::<T>::TooLate);
 				ensure!(*units <= job.max_units, Error::<T>::UnitsAboveMax);
-				let opening = Opening {
-					digest: *digest,
-					units: *units,
-					exit_code: *exit_code,
-					salt: *salt,
-				};
+				let opening =
+					Opening { digest: *digest, units: *units, exit_code: *exit_code, salt: *salt };
 				let expected = commitment(worker, id, *index, replica.attempt, &opening);
 				ensure!(expected == committed, Error::<T>::CommitmentMismatch);
 			},
@@ -129,8 +127,7 @@ impl<T: Config> Pallet<T> {
 		valid_until: BlockNumber,
 		signature: &sr25519::Signature,
 	) -> TransactionValidityWithRefund {
-		let signed =
-			SignedWorkerCall { worker: *worker, call, valid_until, signature: *signature };
+		let signed = SignedWorkerCall { worker: *worker, call, valid_until, signature: *signature };
 		Self::check_worker_call(&signed).map(|valid| (valid, Weight::zero()))
 	}
 

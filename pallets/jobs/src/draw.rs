@@ -22,10 +22,16 @@ use crate::{
 pub const DRAW_WIDTH: u32 = 8;
 
 /// Random numbers for one draw.
-struct Lot([u8; 32], u32);
+pub(crate) struct Lot([u8; 32], u32);
 
 impl Lot {
-	fn new(beacon: &Beacon, job: JobId, replica: ReplicaId, attempt: u8, now: BlockNumber) -> Self {
+	pub(crate) fn new(
+		beacon: &Beacon,
+		job: JobId,
+		replica: ReplicaId,
+		attempt: u8,
+		now: BlockNumber,
+	) -> Self {
 		Lot((b"io/draw", beacon.value, job, replica, attempt, now).using_encoded(blake2_256), 0)
 	}
 
@@ -41,7 +47,7 @@ impl Lot {
 	}
 
 	/// Up to [`DRAW_WIDTH`] different numbers below `count`, each set of them equally likely (Floyd's method).
-	fn sample(&mut self, count: u32) -> Vec<u32> {
+	pub(crate) fn sample(&mut self, count: u32) -> Vec<u32> {
 		let width = DRAW_WIDTH.min(count);
 		let mut chosen = Vec::with_capacity(width as usize);
 		for last in count - width..count {
@@ -200,8 +206,7 @@ impl<T: Config> Pallet<T> {
 		record.state = ReplicaState::Assigned;
 		record.attempt = record.attempt.saturating_add(1);
 		record.deadline = deadline;
-		record.seat =
-			Some(Seat { worker, operator: info.operator.clone(), ask: info.ask, bond });
+		record.seat = Some(Seat { worker, operator: info.operator.clone(), ask: info.ask, bond });
 		Self::deposit_event(Event::ReplicaAssigned {
 			job: id,
 			replica,

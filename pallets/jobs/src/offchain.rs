@@ -163,8 +163,7 @@ impl<T: Config> Pallet<T> {
 		now: BlockNumber,
 		deadline: Timestamp,
 	) -> Result<PendingRequest, GatewayError> {
-		let mut request =
-			SyncRequest { genesis: Self::genesis(), best: now, workers: Vec::new() };
+		let mut request = SyncRequest { genesis: Self::genesis(), best: now, workers: Vec::new() };
 		let mut size = request.encoded_size();
 		for worker in &gateway.keys {
 			let sync = WorkerSync {

@@ -252,5 +252,4 @@ impl<T: Config> Pallet<T> {
 			},
 		}
 	}
-
 }

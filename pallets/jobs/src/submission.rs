@@ -32,19 +32,10 @@ impl<T: Config> Pallet<T> {
 			Error::<T>::BadQuorum
 		);
 		ensure!(spec.max_units > 0, Error::<T>::BadUnits);
-		ensure!(
-			spec.max_memory > 0 && spec.max_memory <= class.min_memory,
-			Error::<T>::BadMemory
-		);
-		ensure!(
-			spec.max_output > 0 && spec.max_output <= MAX_OUTPUT_BYTES,
-			Error::<T>::BadOutput
-		);
+		ensure!(spec.max_memory > 0 && spec.max_memory <= class.min_memory, Error::<T>::BadMemory);
+		ensure!(spec.max_output > 0 && spec.max_output <= MAX_OUTPUT_BYTES, Error::<T>::BadOutput);
 		ensure!(spec.input_len <= MAX_INPUT_BYTES, Error::<T>::InputTooLarge);
-		ensure!(
-			(1..=T::MaxRunBlocks::get()).contains(&spec.run_blocks),
-			Error::<T>::BadRunBlocks
-		);
+		ensure!((1..=T::MaxRunBlocks::get()).contains(&spec.run_blocks), Error::<T>::BadRunBlocks);
 		ensure!(spec.price_per_unit >= T::MinPricePerUnit::get(), Error::<T>::PriceTooLow);
 		let usable = |at: &Locators| {
 			!at.is_empty()
@@ -55,10 +46,7 @@ impl<T: Config> Pallet<T> {
 			spec.input_len == 0 && spec.input_at.is_empty() || usable(&spec.input_at),
 			Error::<T>::BadLocator
 		);
-		ensure!(
-			spec.encoded_size() <= T::MaxSpecBytes::get() as usize,
-			Error::<T>::SpecTooLarge
-		);
+		ensure!(spec.encoded_size() <= T::MaxSpecBytes::get() as usize, Error::<T>::SpecTooLarge);
 		Ok(())
 	}
 
@@ -88,8 +76,7 @@ impl<T: Config> Pallet<T> {
 		let id = NextJobId::<T>::get();
 		let slot = Self::file(id, now.saturating_add(1)).ok_or(Error::<T>::AgendaFull)?;
 		NextJobId::<T>::put(id.saturating_add(1));
-		let vacant =
-			Replica { state: ReplicaState::Vacant, attempt: 0, deadline: now, seat: None };
+		let vacant = Replica { state: ReplicaState::Vacant, attempt: 0, deadline: now, seat: None };
 		let replicas = BoundedVec::truncate_from(alloc::vec![vacant; spec.replicas.into()]);
 		Jobs::<T>::insert(
 			id,

@@ -1,0 +1,12 @@
+//! Tests by topic. Each one checks all invariants at its end.
+
+mod agenda;
+mod draw;
+mod invariants;
+mod offchain;
+mod settlement;
+mod states;
+mod steps;
+mod submission;
+mod view;
+mod workers;

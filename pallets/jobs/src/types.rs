@@ -158,8 +158,7 @@ impl<AccountId: PartialEq + Encode> Job<AccountId> {
 	pub fn wanted(&self) -> impl Iterator<Item = ReplicaId> + '_ {
 		let enough = self.committed() >= usize::from(self.quorum);
 		(0u8..).zip(self.replicas.iter()).filter_map(move |(id, replica)| {
-			let wanted =
-				replica.state == ReplicaState::Vacant && (replica.attempt == 0 || !enough);
+			let wanted = replica.state == ReplicaState::Vacant && (replica.attempt == 0 || !enough);
 			wanted.then_some(id)
 		})
 	}

@@ -5,9 +5,7 @@ use frame_support::{
 	traits::{fungible::MutateHold, Get},
 	BoundedVec,
 };
-use io_primitives::{
-	call::registration_payload, Bonding, ClassId, ClassInfo, Profile, WorkerKey,
-};
+use io_primitives::{call::registration_payload, Bonding, ClassId, ClassInfo, Profile, WorkerKey};
 use sp_core::{sr25519, H256};
 use sp_runtime::DispatchResult;
 
@@ -20,18 +18,15 @@ use crate::{
 impl<T: Config> Pallet<T> {
 	/// Hash of the genesis block, to which all signatures of workers are bound.
 	pub fn genesis() -> H256 {
-		frame_system::Pallet::<T>::block_hash(frame_system::pallet_prelude::BlockNumberFor::<T>::from(
-			0u32,
-		))
+		frame_system::Pallet::<T>::block_hash(
+			frame_system::pallet_prelude::BlockNumberFor::<T>::from(0u32),
+		)
 	}
 
 	fn check_profile(operator: &T::AccountId, profile: &Profile) -> DispatchResult {
 		let class = Classes::<T>::get(profile.class).ok_or(Error::<T>::UnknownClass)?;
 		ensure!(profile.engines.contains(class.engine), Error::<T>::ClassMismatch);
-		ensure!(
-			(1..=MAX_LIVE).contains(&u32::from(profile.capacity)),
-			Error::<T>::BadCapacity
-		);
+		ensure!((1..=MAX_LIVE).contains(&u32::from(profile.capacity)), Error::<T>::BadCapacity);
 		ensure!(profile.ask_per_unit >= T::MinPricePerUnit::get(), Error::<T>::PriceTooLow);
 		let valid = |url: &io_primitives::Locator| core::str::from_utf8(url).is_ok();
 		ensure!(profile.endpoints.iter().all(valid), Error::<T>::BadLocator);
@@ -50,10 +45,7 @@ impl<T: Config> Pallet<T> {
 		ensure!(!Workers::<T>::contains_key(worker), Error::<T>::DuplicateWorkerKey);
 		Self::check_profile(&operator, &profile)?;
 		let payload = registration_payload(Self::genesis(), &operator);
-		ensure!(
-			sp_io::crypto::sr25519_verify(&proof, &payload, &worker),
-			Error::<T>::BadProof
-		);
+		ensure!(sp_io::crypto::sr25519_verify(&proof, &payload, &worker), Error::<T>::BadProof);
 		let deposit = T::WorkerDeposit::get();
 		T::Currency::hold(&HoldReason::WorkerDeposit.into(), &operator, deposit)?;
 

@@ -1,0 +1,333 @@
+//! Random calls by random users: after each of them all invariants hold, and when everybody falls silent every job comes
+//! to its end in time.
+
+use frame_support::weights::{Weight, WeightMeter};
+use io_primitives::job::{MAX_ATTEMPTS, MAX_TIE_BREAKS};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+
+use crate::{mock::*, *};
+
+const WORKERS: u8 = 8;
+/// The longest run of the random jobs.
+const RUN: BlockNumber = 8;
+
+/// Something that somebody tries. Most numbers are reduced to what exists.
+#[derive(Clone, Copy, Debug)]
+enum Action {
+	Submit { who: u8, n: u8, k: u8, price: u8, units: u8, run: u8 },
+	Cancel { who: u8, job: u8 },
+	Step { job: u8, replica: u8, kind: u8, result: u8, stranger: u8 },
+	Beat { worker: u8 },
+	BeatAll,
+	Block { weight: u8 },
+	Register { worker: u8, ask: u8, capacity: u8 },
+	Update { worker: u8, ask: u8, class: u8 },
+	Retire { worker: u8 },
+	Poke { job: u8 },
+	Stake { worker: u8, kind: u8, amount: u32 },
+	CancelSlash { id: u8 },
+	Change { what: u8, to: u8 },
+}
+
+fn action(bytes: [u8; 8]) -> Action {
+	let [kind, a, b, c, d, e, f, _] = bytes;
+	match kind % 64 {
+		0..=5 => Action::Submit { who: a, n: b, k: c, price: d, units: e, run: f },
+		6 => Action::Cancel { who: a, job: b },
+		7..=35 => Action::Step { job: a, replica: b, kind: c, result: d, stranger: e },
+		36..=38 => Action::Beat { worker: a },
+		39..=40 => Action::BeatAll,
+		41..=52 => Action::Block { weight: a },
+		53 => Action::Register { worker: a, ask: b, capacity: c },
+		54 => Action::Update { worker: a, ask: b, class: c },
+		55 => Action::Retire { worker: a },
+		56 => Action::Poke { job: a },
+		57..=60 => Action::Stake { worker: a, kind: b, amount: u32::from_le_bytes([c, d, 0, 0]) },
+		61 => Action::CancelSlash { id: a },
+		_ => Action::Change { what: a, to: b },
+	}
+}
+
+/// What is known of the jobs from outside.
+#[derive(Default)]
+struct Model {
+	escrows: BTreeMap<JobId, Balance>,
+	ended: BTreeMap<JobId, ()>,
+	issuance: Balance,
+	settled: u32,
+}
+
+impl Model {
+	fn new() -> Self {
+		Self { issuance: Balances::total_issuance(), ..Default::default() }
+	}
+
+	/// Reads the events since the last time and compares them with the state.
+	fn observe(&mut self) {
+		for record in System::read_events_no_consensus() {
+			match record.event {
+				RuntimeEvent::IoJobs(event) => self.note(event),
+				// Money only leaves by burning fees and slashes.
+				RuntimeEvent::Balances(pallet_balances::Event::BurnedHeld {
+					reason,
+					amount,
+					..
+				}) => {
+					assert!(matches!(
+						reason,
+						RuntimeHoldReason::IoJobs(HoldReason::JobEscrow)
+							| RuntimeHoldReason::IoStaking(pallet_io_staking::HoldReason::Stake)
+					));
+					self.issuance -= amount;
+				},
+				_ => {},
+			}
+		}
+		System::reset_events();
+		assert_eq!(Balances::total_issuance(), self.issuance, "invariant 9");
+	}
+
+	fn note(&mut self, event: Event<Runtime>) {
+		match event {
+			Event::JobSubmitted { job, escrow, .. } => {
+				self.escrows.insert(job, escrow);
+			},
+			Event::JobSettled { job, paid, refunded, fee, .. } => {
+				self.settled += 1;
+				self.end(job, paid + refunded + fee);
+			},
+			Event::JobFailed { job, refunded, .. }
+			| Event::JobExpired { job, refunded }
+			| Event::JobCancelled { job, refunded } => self.end(job, refunded),
+			_ => {},
+		}
+	}
+
+	fn end(&mut self, job: JobId, money: Balance) {
+		assert_eq!(self.escrows[&job], money, "invariant 2: nothing is lost or made");
+		assert!(self.ended.insert(job, ()).is_none(), "a job ends once");
+	}
+}
+
+/// The `n`-th of the jobs that go on.
+fn live_job(n: u8) -> Option<JobId> {
+	let mut ids: Vec<_> = Jobs::<Runtime>::iter_keys().collect();
+	ids.sort_unstable();
+	let index = usize::from(n).checked_rem(ids.len())?;
+	Some(ids[index])
+}
+
+fn requester(n: u8) -> AccountId {
+	// An operator among them: it must never get its own job.
+	[account(100), account(101), account(1)][usize::from(n % 3)].clone()
+}
+
+fn worker(n: u8) -> u8 {
+	n % WORKERS + 1
+}
+
+fn perform(action: Action) {
+	match action {
+		Action::Submit { who, n, k, price, units, run } => {
+			let spec = JobSpec {
+				replicas: n % 5 + u8::from(n > 8),
+				quorum: k % 4 + u8::from(k > 8),
+				price_per_unit: Balance::from(price % 12) + 1,
+				max_units: u64::from(units) + 30,
+				run_blocks: BlockNumber::from(run) % RUN + 1,
+				..spec()
+			};
+			let _ = IoJobs::submit(RuntimeOrigin::signed(requester(who)), spec);
+		},
+		Action::Cancel { who, job } => {
+			if let Some(id) = live_job(job) {
+				let _ = IoJobs::cancel(RuntimeOrigin::signed(requester(who)), id);
+			}
+		},
+		Action::Step { job: n, replica, kind, result, stranger } => {
+			let Some(id) = live_job(n) else { return };
+			let record = job(id);
+			let replica = replica % record.replicas.len() as u8;
+			let seated = record.replicas[usize::from(replica)].seat.as_ref();
+			let w = match seated {
+				Some(seat) if stranger < 240 => number(&seat.worker),
+				_ => worker(stranger),
+			};
+			// Mostly honest workers, so that quorums come about; each liar has its own lie.
+			let opening = opening(if result < 215 { 1 } else { w + 1 });
+			let call = match kind % 16 {
+				0 => WorkerCall::Decline { job: id, replica },
+				1..=5 => accept_call(id, replica),
+				6..=10 => commit_call(id, replica, &opening),
+				_ => reveal_call(id, replica, &opening),
+			};
+			// The signature has its own tests; here it would take most of the time.
+			let call = IoJobs::worker_call(io_primitives::SignedWorkerCall {
+				worker: key(w),
+				call,
+				valid_until: now(),
+				signature: Default::default(),
+			});
+			use frame_support::traits::UnfilteredDispatchable;
+			let _ = call.dispatch_bypass_filter(frame_system::RawOrigin::Authorized.into());
+		},
+		Action::Beat { worker: w } => {
+			let seq = Heartbeats::<Runtime>::get(key(worker(w))).map_or(1, |beat| beat.seq + 1);
+			let _ = dispatch(worker(w), WorkerCall::Heartbeat { seq, load: 0 });
+		},
+		Action::BeatAll => beat(),
+		Action::Block { weight } => match weight {
+			0..=20 => next_block_with(&mut WeightMeter::with_limit(Weight::zero())),
+			21..=60 => {
+				let limit = IoJobs::service_weight_limit().saturating_mul(u64::from(weight % 8));
+				next_block_with(&mut WeightMeter::with_limit(limit));
+			},
+			_ => next_block(),
+		},
+		Action::Register { worker: w, ask, capacity } => {
+			let operator = account(worker(w));
+			let profile = Profile {
+				ask_per_unit: Balance::from(ask % 12) + 1,
+				capacity: capacity % 4,
+				..profile()
+			};
+			let proof = proof(worker(w), &operator);
+			let _ = IoJobs::register_worker(
+				RuntimeOrigin::signed(operator),
+				key(worker(w)),
+				profile,
+				proof,
+			);
+		},
+		Action::Update { worker: w, ask, class } => {
+			let profile = Profile {
+				ask_per_unit: Balance::from(ask % 12) + 1,
+				class: u16::from(class % 16 == 0),
+				..profile()
+			};
+			let operator = RuntimeOrigin::signed(account(worker(w)));
+			let _ = IoJobs::update_worker(operator, key(worker(w)), profile);
+		},
+		Action::Retire { worker: w } => {
+			let operator = RuntimeOrigin::signed(account(worker(w)));
+			let _ = IoJobs::retire_worker(operator, key(worker(w)));
+		},
+		Action::Poke { job } => {
+			if let Some(id) = live_job(job) {
+				let _ = IoJobs::poke(RuntimeOrigin::signed(account(101)), id);
+			}
+		},
+		Action::Stake { worker: w, kind, amount } => {
+			let operator = RuntimeOrigin::signed(account(worker(w)));
+			let amount = Balance::from(amount);
+			let _ = match kind % 4 {
+				0 => IoStaking::bond_extra(operator, amount),
+				1 => IoStaking::unbond(operator, amount),
+				2 => IoStaking::withdraw(operator),
+				_ => IoStaking::register_operator(operator, amount, Default::default()),
+			};
+		},
+		Action::CancelSlash { id } => {
+			let _ = IoStaking::cancel_slash(RuntimeOrigin::root(), id.into());
+		},
+		Action::Change { what, to } => match what % 6 {
+			0 => BondFactor::set(u32::from(to % 4) + 1),
+			1 => FeeRate::set(Permill::from_percent(u32::from(to % 20))),
+			2 => HasBeacon::set(to % 8 != 0),
+			3 => Author::set((to % 2 == 0).then(|| account(200))),
+			4 => BeaconSeed::set(to.into()),
+			_ => WorkerDepositAmount::set(to.into()),
+		},
+	}
+}
+
+/// What a job's life can take at most.
+fn bound() -> BlockNumber {
+	let rounds = u32::from(MAX_ATTEMPTS) + MAX_TIE_BREAKS;
+	OpenTtl::get() + rounds * (AcceptBlocks::get() + RUN) + 3 * RevealBlocks::get()
+}
+
+fn reset_statics() {
+	BondFactor::set(3);
+	FeeRate::set(Permill::from_percent(5));
+	HasBeacon::set(true);
+	Author::set(Some(account(200)));
+	BeaconSeed::set(0);
+	WorkerDepositAmount::set(7);
+}
+
+/// Performs the actions, checking after each, and then lets everybody fall silent. Returns how many jobs were submitted
+/// and how many were settled.
+fn run(actions: impl Iterator<Item = Action>) -> (usize, u32) {
+	reset_statics();
+	let mut counts = (0, 0);
+	ExtBuilder::default().workers(WORKERS).build_and_execute(|| {
+		let mut model = Model::new();
+		for action in actions {
+			perform(action);
+			check();
+			model.observe();
+		}
+		// Any one backlog that blocks without weight have left is worked off in one block.
+		let silent_since = now();
+		while Jobs::<Runtime>::iter_keys().next().is_some() {
+			next_block();
+			model.observe();
+			assert!(now() <= silent_since + bound() + 1, "invariant 7: a job outlives its bound");
+		}
+		check();
+		assert_eq!(model.escrows.len(), model.ended.len(), "every job has ended");
+		assert_eq!(Agenda::<Runtime>::iter().count(), 0);
+		counts = (model.escrows.len(), model.settled);
+	});
+	counts
+}
+
+/// A generator that gives the same numbers everywhere.
+struct Numbers(u64);
+
+impl Iterator for Numbers {
+	type Item = [u8; 8];
+	fn next(&mut self) -> Option<[u8; 8]> {
+		self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+		let mut z = self.0;
+		z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+		z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+		Some((z ^ (z >> 31)).to_le_bytes())
+	}
+}
+
+#[test]
+fn should_keep_all_invariants_over_thousands_of_random_calls() {
+	let (mut submitted, mut settled) = (0, 0);
+	for seed in 0..4 {
+		let (jobs, quorums) = run(Numbers(seed).map(action).take(1_500));
+		submitted += jobs;
+		settled += quorums;
+	}
+	println!("{submitted} jobs, {settled} settled");
+	assert!(submitted > 200 && settled > 20, "{submitted} jobs, {settled} settled");
+}
+
+#[test]
+fn should_end_every_job_when_nobody_ever_acts() {
+	let silent = (0..40u8).flat_map(|n| {
+		[
+			Action::Submit { who: n, n, k: n, price: 9, units: 70, run: 7 },
+			Action::Block { weight: 255 },
+		]
+	});
+	run(silent);
+}
+
+proptest! {
+	#![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..Default::default() })]
+
+	#[test]
+	fn should_keep_all_invariants_whatever_happens(
+		bytes in proptest::collection::vec(any::<[u8; 8]>(), 1..150)
+	) {
+		run(bytes.into_iter().map(action));
+	}
+}
