@@ -228,25 +228,39 @@ impl Pending {
 					continue;
 				},
 			};
-			while let Some(&(number, hash)) = searched.back() {
-				if client.block_hash(number).await? == Some(hash) {
-					break;
-				}
-				searched.pop_back();
-			}
-			let next = searched.back().map_or(self.first, |(number, _)| number.saturating_add(1));
-			for number in next..=head.number.min(self.last) {
-				let Some(hash) = client.block_hash(number).await? else { break };
-				let extrinsics = client.extrinsics(hash).await?;
-				if let Some(index) = extrinsics.iter().position(|bytes| *bytes == self.extrinsic) {
-					return self.included(hash, index).await;
-				}
-				searched.push_back((number, hash));
-			}
-			if head.number > self.last {
-				return Err(Error::NotIncluded);
+			match self.search(head, &mut searched).await {
+				Ok(Some(included)) => return Ok(included),
+				Ok(None) if head.number > self.last => return Err(Error::NotIncluded),
+				Ok(None) => {},
+				Err(e) if e.is_temporary() => tracing::debug!("waiting for the node: {e}"),
+				Err(e) => return Err(e),
 			}
 		}
+	}
+
+	/// Looks for the transaction in the blocks up to `head`.
+	async fn search(
+		&self,
+		head: BlockInfo,
+		searched: &mut VecDeque<(u32, H256)>,
+	) -> Result<Option<Included>> {
+		let client = &self.client;
+		while let Some(&(number, hash)) = searched.back() {
+			if client.block_hash(number).await? == Some(hash) {
+				break;
+			}
+			searched.pop_back();
+		}
+		let next = searched.back().map_or(self.first, |(number, _)| number.saturating_add(1));
+		for number in next..=head.number.min(self.last) {
+			let Some(hash) = client.block_hash(number).await? else { break };
+			let extrinsics = client.extrinsics(hash).await?;
+			if let Some(index) = extrinsics.iter().position(|bytes| *bytes == self.extrinsic) {
+				return self.included(hash, index).await.map(Some);
+			}
+			searched.push_back((number, hash));
+		}
+		Ok(None)
 	}
 
 	async fn included(&self, block: H256, index: usize) -> Result<Included> {

@@ -231,7 +231,9 @@ pub(super) async fn submit(args: SubmitArgs, app: &App) -> Result<u8> {
 	app.output.confirm("Submit the job?", args.yes)?;
 
 	let call = client.call("IoJobs", "submit", &spec).await?;
-	let included = client.submit(&call, &signer).await?.in_block().await?;
+	let pending = client.submit(&call, &signer).await?;
+	app.output.note("sent; waiting for a block");
+	let included = pending.in_block().await?;
 	let mut job = None;
 	for event in &included.events {
 		if let Some(JobEvent::Submitted { job: id, .. }) = JobEvent::read(event)? {

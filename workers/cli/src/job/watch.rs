@@ -13,6 +13,7 @@ use io_primitives::{
 	AccountId, JobId, JobState, JobView, MissReason, Outcome, ReplicaId, ReplicaState, WorkerKey,
 };
 use serde_json::{Value, json};
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::{
 	WatchArgs,
@@ -22,7 +23,7 @@ use super::{
 use crate::{
 	App,
 	error::{Error, JOB_FAILED, Result},
-	output::{self, json_amount, money, note, short_address, short_key},
+	output::{self, Output, json_amount, money, note, short_address, short_key},
 	serve::{Server, size},
 };
 
@@ -60,40 +61,72 @@ pub(super) async fn follow(
 	app: &App,
 ) -> Result<Outcome<AccountId>> {
 	let mut follower = Follower::new(client.clone(), job, from, app);
+	let screen = follower.screen.clone();
 	let mut heads = client.best_blocks();
+	let mut signals = signal(SignalKind::interrupt()).map_err(Error::file("wait for", "Ctrl-C"))?;
 	let mut interrupted = false;
+	let mut interrupt = || {
+		if server.is_none() || interrupted {
+			return Err(Error::Interrupted(format!(
+				"job {job} goes on without you; `io job watch {job}` follows it again"
+			)));
+		}
+		interrupted = true;
+		screen.say(
+			"workers may still need the files that are served from here; without them they decline. \
+			 Press Ctrl-C again to stop anyway",
+		);
+		Ok(())
+	};
 	loop {
-		tokio::select! {
-			head = heads.next() => match head {
-				Some(Ok(head)) => {
-					follower.waiting = false;
-					match follower.look(head).await {
-						Ok(Some(outcome)) => {
-							follower.end(&outcome, server)?;
-							return Ok(outcome);
-						},
-						Ok(None) => {},
-						Err(Error::Client(e)) if e.is_temporary() => follower.wait(&e),
-						Err(e) => return Err(e),
+		let head = tokio::select! {
+			head = heads.next() => head,
+			_ = signals.recv() => {
+				interrupt()?;
+				continue;
+			},
+		};
+		match head {
+			Some(Ok(head)) => {
+				follower.waiting = false;
+				let looked = {
+					let mut look = std::pin::pin!(follower.look(head));
+					loop {
+						tokio::select! {
+							looked = &mut look => break looked,
+							_ = signals.recv() => interrupt()?,
+						}
 					}
-				},
-				Some(Err(e @ io_client::Error::WrongChain { .. })) => return Err(e.into()),
-				Some(Err(e)) => follower.wait(&e),
-				None => return Err(Error::Chain("the stream of blocks ended".into())),
-			},
-			signal = tokio::signal::ctrl_c() => {
-				signal.map_err(Error::file("wait for", "Ctrl-C"))?;
-				if server.is_none() || interrupted {
-					return Err(Error::Interrupted(format!(
-						"job {job} goes on without you; `io job watch {job}` follows it again"
-					)));
+				};
+				match looked {
+					Ok(Some(outcome)) => {
+						follower.end(&outcome, server)?;
+						return Ok(outcome);
+					},
+					Ok(None) => {},
+					Err(Error::Client(e)) if e.is_temporary() => follower.wait(&e),
+					Err(e) => return Err(e),
 				}
-				interrupted = true;
-				follower.say(
-					"workers may still need the files that are served from here; without them they decline. \
-					 Press Ctrl-C again to stop anyway",
-				);
 			},
+			Some(Err(e @ io_client::Error::WrongChain { .. })) => return Err(e.into()),
+			Some(Err(e)) => follower.wait(&e),
+			None => return Err(Error::Chain("the stream of blocks ended".into())),
+		}
+	}
+}
+
+/// Where lines for people go: above the lines that change, if there are any.
+#[derive(Clone)]
+struct Screen {
+	output: Output,
+	bars: Option<MultiProgress>,
+}
+
+impl Screen {
+	fn say(&self, text: &str) {
+		match &self.bars {
+			Some(bars) => bars.suspend(|| note(text)),
+			None => self.output.note(text),
 		}
 	}
 }
@@ -118,6 +151,7 @@ struct Follower<'a> {
 	/// Whether it was said that events cannot be read.
 	events_failed: bool,
 	display: Option<Display>,
+	screen: Screen,
 }
 
 /// Lines that change, on a terminal.
@@ -161,7 +195,12 @@ impl Drop for Display {
 impl<'a> Follower<'a> {
 	fn new(client: Client, job: JobId, from: u32, app: &'a App) -> Self {
 		let display = (!app.output.json && io::stderr().is_terminal()).then(Display::new);
+		let screen = Screen {
+			output: app.output,
+			bars: display.as_ref().map(|display| display.all.clone()),
+		};
 		Self {
+			screen,
 			client,
 			job,
 			app,
@@ -177,10 +216,7 @@ impl<'a> Follower<'a> {
 
 	/// A line for people.
 	fn say(&self, text: &str) {
-		match &self.display {
-			Some(display) => display.all.suspend(|| note(text)),
-			None => self.app.output.note(text),
-		}
+		self.screen.say(text);
 	}
 
 	/// The node does not answer; that is said once.
