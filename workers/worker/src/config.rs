@@ -32,7 +32,7 @@ pub enum Error {
 		/// Which file.
 		path: PathBuf,
 		/// Where and why.
-		source: toml::de::Error,
+		source: Box<toml::de::Error>,
 	},
 	/// A value makes no sense.
 	#[error("setting `{name}`: {problem}")]
@@ -237,7 +237,8 @@ impl Config {
 		let Some(path) = path else { return Ok(Config::default()) };
 		let text = std::fs::read_to_string(path)
 			.map_err(|source| Error::Read { path: path.into(), source })?;
-		toml::from_str(&text).map_err(|source| Error::Parse { path: path.into(), source })
+		toml::from_str(&text)
+			.map_err(|source| Error::Parse { path: path.into(), source: Box::new(source) })
 	}
 
 	/// Checks what the types do not say.

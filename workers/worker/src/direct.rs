@@ -28,6 +28,11 @@ pub async fn run(agent: Agent, url: String, after: Duration) {
 		}
 	};
 	tracing::info!(url, genesis = ?client.genesis(), "direct mode: connected");
+	if let Some(bound) = agent.genesis()
+		&& let Err(error) = client.expect_genesis(bound)
+	{
+		tracing::error!(%error, "direct mode: wrong node");
+	}
 	let started = Instant::now();
 	let mut active = false;
 	let mut said = String::new();

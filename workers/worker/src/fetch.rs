@@ -77,6 +77,19 @@ enum Fault {
 	Local(content::Error),
 }
 
+impl Fault {
+	/// Whether what was collected so far cannot be completed.
+	fn spoils_part(&self) -> bool {
+		match self {
+			Fault::Length { .. } | Fault::TooLong(_) => true,
+			Fault::Status(status) => {
+				matches!(*status, StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE)
+			},
+			_ => false,
+		}
+	}
+}
+
 /// How long a content is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Length {
@@ -272,11 +285,7 @@ impl Fetcher {
 						return Err(error.into());
 					},
 					Err(fault) => {
-						if matches!(
-							fault,
-							Fault::Length { .. }
-								| Fault::TooLong(_) | Fault::Status(StatusCode::RANGE_NOT_SATISFIABLE)
-						) {
+						if fault.spoils_part() {
 							let _ = tokio::fs::remove_file(&part).await;
 							progress.set_done(0);
 						}

@@ -1,10 +1,7 @@
-//! A chain that shows anything in any order: states that cannot follow each other, re-orgs, other nodes' views. Whatever it
-//! shows, the agent commits to one result per execution and opens no other commitment than its own.
+//! A chain that shows anything in any order: states that cannot follow each other, re-orgs, other nodes' views, and a worker that is
+//! started anew now and then. Whatever it shows, the agent commits to one result per execution and opens no other commitment than its own.
 
-use std::{
-	collections::BTreeMap,
-	time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use io_primitives::{
 	AccountId, Assignment, JobState, ReplicaState, WorkerCall,
@@ -56,52 +53,84 @@ fn shown() -> impl Strategy<Value = Shown> {
 }
 
 struct World {
-	_folder: tempfile::TempDir,
+	folder: tempfile::TempDir,
 	server: Server,
-	agent: Agent,
-	runtime: tokio::runtime::Runtime,
+	running: Option<(Agent, tokio::runtime::Runtime)>,
 }
 
-fn world() -> World {
-	let folder = tempfile::tempdir().unwrap();
-	let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-	let keys = Keys::from_secrets(&[3; 32], [4; 32]).unwrap();
-	let path = folder.path().join("journal.redb");
-	let (journal, opened) = Journal::open(&path, keys.worker(), None).unwrap();
-	let bounds = Bounds {
-		cache: u64::MAX,
-		output: u64::MAX,
-		keep_output: Duration::from_secs(3600),
-		min_free: 0,
-	};
-	let store = Store::open(folder.path(), bounds).unwrap();
-	let settings = config::Fetch { allow_private_addresses: true, ..Default::default() };
-	let fetcher = Fetcher::new(settings, store.clone()).unwrap();
-	let executor = io_executor::Executor::new(io_executor::Config::default()).unwrap();
-	let runner = Runner::new(executor, store, fetcher, 2, config::Run::default());
-	let settings =
-		Settings { capacity: 2, accept_margin: 4, public_url: "http://127.0.0.1:1".into() };
-	let handle = runtime.handle().clone();
-	let metrics = Metrics::default();
-	let agent = Agent::new(keys, journal, opened.live, runner, metrics, settings, handle).unwrap();
-	World { _folder: folder, server: Server::start(), agent, runtime }
+impl World {
+	fn new() -> World {
+		let folder = tempfile::tempdir().unwrap();
+		let mut world = World { folder, server: Server::start(), running: None };
+		world.start();
+		world
+	}
+
+	fn agent(&self) -> &Agent {
+		&self.running.as_ref().unwrap().0
+	}
+
+	fn start(&mut self) {
+		let folder = self.folder.path();
+		let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+		let keys = Keys::from_secrets(&[3; 32], [4; 32]).unwrap();
+		let path = folder.join("journal.redb");
+		let (journal, opened) = Journal::open(&path, keys.worker(), None).unwrap();
+		assert!(opened.damaged.is_empty());
+		let bounds = Bounds {
+			cache: u64::MAX,
+			output: u64::MAX,
+			keep_output: Duration::from_secs(3600),
+			min_free: 0,
+		};
+		let store = Store::open(folder, bounds).unwrap();
+		let settings = config::Fetch { allow_private_addresses: true, ..Default::default() };
+		let fetcher = Fetcher::new(settings, store.clone()).unwrap();
+		let executor = io_executor::Executor::new(io_executor::Config::default()).unwrap();
+		let runner = Runner::new(executor, store, fetcher, 2, config::Run::default());
+		let settings =
+			Settings { capacity: 2, accept_margin: 4, public_url: "http://127.0.0.1:1".into() };
+		let handle = runtime.handle().clone();
+		let metrics = Metrics::default();
+		let agent =
+			Agent::new(keys, journal, opened.live, runner, metrics, settings, handle).unwrap();
+		self.running = Some((agent, runtime));
+	}
+
+	fn stop(&mut self) {
+		let (agent, runtime) = self.running.take().unwrap();
+		agent.stop();
+		runtime.shutdown_timeout(Duration::from_secs(10));
+	}
 }
 
-proptest! {
-	#![proptest_config(ProptestConfig { cases: 10, ..Default::default() })]
+/// One sync: what is shown of each job, blocks since the last, a pause, whether the node knows us, whether to restart.
+fn step() -> impl Strategy<Value = (Vec<Shown>, i64, u64, bool, bool)> {
+	(
+		prop::collection::vec(shown(), 3),
+		-4i64..6,
+		0u64..16,
+		prop::bool::weighted(0.9),
+		prop::bool::weighted(0.1),
+	)
+}
 
-	#[test]
-	fn should_keep_to_one_result_when_the_chain_shows_anything(
-		steps in prop::collection::vec(
-			(prop::collection::vec(shown(), 3), -4i64..6, 0u64..16, any::<bool>()), 60),
-	) {
-		let world = world();
-		let worker = world.agent.worker();
+#[test]
+fn should_keep_to_one_result_when_the_chain_shows_anything() {
+	let (commits, reveals) = (AtomicUsize::new(0), AtomicUsize::new(0));
+	let config = ProptestConfig { cases: 10, failure_persistence: None, ..Default::default() };
+	proptest!(config, |(steps in prop::collection::vec(step(), 60))| {
+		let mut world = World::new();
+		let worker = world.agent().worker();
 		let name = "p";
 		let hash = world.server.put(name, &program(10, 5), Manner::Good);
 		let mut best = 1_000i64;
 		let mut commitments: BTreeMap<u64, H256> = BTreeMap::new();
-		for (states, step, pause, knows_us) in steps {
+		for (states, step, pause, knows_us, restart) in steps {
+			if restart {
+				world.stop();
+				world.start();
+			}
 			best += step;
 			let mut assignments = Vec::new();
 			for (job, state) in states.iter().enumerate() {
@@ -150,7 +179,7 @@ proptest! {
 					Vec::new()
 				},
 			};
-			let response = world.agent.sync(&request).unwrap();
+			let response = world.agent().sync(&request).unwrap();
 			for signed in &response.calls {
 				let payload = signed.call.payload(GENESIS, signed.valid_until);
 				prop_assert!(sr25519::Pair::verify(&signed.signature, &payload, &worker));
@@ -160,9 +189,11 @@ proptest! {
 					(WorkerCall::Accept { .. } | WorkerCall::Decline { .. }, ReplicaState::Assigned) => {},
 					(WorkerCall::Commit { commitment, .. }, ReplicaState::Accepted) => {
 						let first = *commitments.entry(job).or_insert(*commitment);
+						commits.fetch_add(1, Ordering::Relaxed);
 						prop_assert_eq!(first, *commitment, "two commitments for one execution");
 					},
 					(WorkerCall::Reveal { .. }, ReplicaState::Committed { commitment }) => {
+						reveals.fetch_add(1, Ordering::Relaxed);
 						prop_assert_eq!(commitments.get(&job), Some(&commitment));
 						prop_assert_eq!(about.job_state, JobState::Revealing);
 					},
@@ -171,8 +202,7 @@ proptest! {
 			}
 			std::thread::sleep(Duration::from_millis(pause));
 		}
-		let until = Instant::now() + Duration::from_secs(1);
-		world.agent.stop();
-		world.runtime.shutdown_timeout(until - Instant::now());
-	}
+		world.stop();
+	});
+	assert!(commits.into_inner() > 0 && reveals.into_inner() > 0, "nothing was put to the test");
 }
