@@ -18,7 +18,7 @@ pub(crate) enum AdminCommand {
 	SetClass(ClassArgs),
 	/// Give a pending slash back to its operator
 	CancelSlash {
-		/// The slash's number, which the event SlashReported tells
+		/// The slash's number: see `io operator slashes`
 		id: u64,
 		#[command(flatten)]
 		key: KeyArgs,

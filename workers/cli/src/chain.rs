@@ -1,6 +1,8 @@
 //! `io chain`: the chain and the node.
 
 use clap::Subcommand;
+use codec::Encode;
+use io_primitives::{ClassId, ClassInfo};
 use serde_json::json;
 
 use crate::{App, error::Result, output};
@@ -9,11 +11,14 @@ use crate::{App, error::Result, output};
 pub(crate) enum ChainCommand {
 	/// What the node says of itself and its chain
 	Info,
+	/// The hardware classes, of which a job names one
+	Classes,
 }
 
 pub(crate) async fn run(command: ChainCommand, app: &App) -> Result<()> {
 	match command {
 		ChainCommand::Info => info(app).await,
+		ChainCommand::Classes => classes(app).await,
 	}
 }
 
@@ -51,5 +56,48 @@ async fn info(app: &App) -> Result<()> {
 			("token", format!("{}, {} decimals", info.token, info.decimals)),
 			("job market", if market { "yes" } else { "no: not a chain of IO Network" }.into()),
 		])
+	})
+}
+
+async fn classes(app: &App) -> Result<()> {
+	const JOBS: &str = "IoJobs";
+	let client = app.connect().await?;
+	let mut ids: Vec<ClassId> = client.storage_keys(JOBS, "Classes", usize::MAX).await?;
+	ids.sort_unstable();
+	let mut classes = Vec::new();
+	for id in ids {
+		let key = [id.encode()];
+		let info: Option<ClassInfo> = client.storage(JOBS, "Classes", &key, None).await?;
+		let Some(info) = info else { continue };
+		let workers: Option<u32> = client.storage(JOBS, "ClassCount", &key, None).await?;
+		classes.push((id, info, workers.unwrap_or(0)));
+	}
+	let json = json!({
+		"classes": classes
+			.iter()
+			.map(|(id, info, workers)| json!({
+				"class": id,
+				"engine": format!("{:?}", info.engine),
+				"min_memory_mib": info.min_memory,
+				"min_vram_mib": info.min_vram,
+				"accelerator": format!("{:?}", info.accelerator),
+				"workers": workers,
+			}))
+			.collect::<Vec<_>>(),
+	});
+	app.output.result(&json, || {
+		let mut table =
+			output::table(["class", "engine", "memory", "GPU memory", "accelerator", "workers"]);
+		for (id, info, workers) in &classes {
+			table.add_row([
+				id.to_string(),
+				format!("{:?}", info.engine),
+				format!("{} MiB", info.min_memory),
+				format!("{} MiB", info.min_vram),
+				format!("{:?}", info.accelerator),
+				workers.to_string(),
+			]);
+		}
+		table.to_string()
 	})
 }

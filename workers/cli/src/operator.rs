@@ -5,8 +5,11 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use codec::{Compact, Decode, Encode};
 use io_client::{Client, Keypair, Registration, amount};
-use io_primitives::{AccountId, Balance, BlockNumber, ClassId, WorkerKey, WorkerView};
+use io_primitives::{
+	AccountId, Balance, BlockNumber, ClassId, OffenceReason, WorkerKey, WorkerView,
+};
 use serde_json::{Value, json};
+use sp_core::H256;
 
 use crate::{
 	App,
@@ -89,6 +92,12 @@ pub(crate) enum OperatorCommand {
 		#[command(flatten)]
 		key: KeyArgs,
 	},
+	/// Show slashes that wait for the end of their deferral, and can be cancelled until then
+	Slashes {
+		/// Only this operator's
+		#[arg(value_parser = keys::parse_account)]
+		address: Option<AccountId>,
+	},
 	/// Show an operator's devices
 	Workers {
 		/// Its address; the key's own if it is left out
@@ -128,6 +137,18 @@ struct OperatorView {
 	unbonding: Vec<Unbonding>,
 	pending: Balance,
 	metadata: Vec<u8>,
+}
+
+/// A slash that is deferred, as pallet-io-staking stores it.
+#[derive(Decode)]
+struct PendingSlash {
+	operator: AccountId,
+	#[codec(compact)]
+	amount: Balance,
+	harmed: Option<(AccountId, Balance)>,
+	reason: OffenceReason,
+	due: BlockNumber,
+	_offence: H256,
 }
 
 /// An operator's devices, as pallet-io-jobs shows them.
@@ -189,6 +210,7 @@ pub(crate) async fn run(command: OperatorCommand, app: &App) -> Result<()> {
 			send_call(JOBS, "retire_worker", worker.encode(), &question, &send, app).await
 		},
 		OperatorCommand::Show { address, key } => show(address, &key, app).await,
+		OperatorCommand::Slashes { address } => slashes(address, app).await,
 		OperatorCommand::Workers { address, key } => workers(address, &key, app).await,
 	}
 }
@@ -311,6 +333,54 @@ async fn show(address: Option<AccountId>, key: &KeyArgs, app: &App) -> Result<()
 			));
 		}
 		text
+	})
+}
+
+async fn slashes(address: Option<AccountId>, app: &App) -> Result<()> {
+	const ITEM: &str = "Slashes";
+	let client = app.connect().await?;
+	let mut ids: Vec<u64> = client.storage_keys(STAKING, ITEM, usize::MAX).await?;
+	ids.sort_unstable();
+	let mut found = Vec::new();
+	for id in ids {
+		let slash: Option<PendingSlash> =
+			client.storage(STAKING, ITEM, &[id.encode()], None).await?;
+		let Some(slash) = slash else { continue };
+		if address.as_ref().is_none_or(|wanted| *wanted == slash.operator) {
+			found.push((id, slash));
+		}
+	}
+	let json = json!({
+		"slashes": found
+			.iter()
+			.map(|(id, slash)| json!({
+				"slash": id,
+				"operator": output::address(&slash.operator),
+				"amount": output::json_amount(slash.amount),
+				"reason": format!("{:?}", slash.reason),
+				"due": slash.due,
+				"harmed": slash.harmed.as_ref().map(|(who, most)| json!({
+					"account": output::address(who),
+					"at_most": output::json_amount(*most),
+				})),
+			}))
+			.collect::<Vec<_>>(),
+	});
+	app.output.result(&json, || {
+		if found.is_empty() {
+			return "no pending slashes".into();
+		}
+		let mut table = output::table(["slash", "operator", "amount", "reason", "due in block"]);
+		for (id, slash) in &found {
+			table.add_row([
+				id.to_string(),
+				output::address(&slash.operator),
+				output::money(slash.amount),
+				format!("{:?}", slash.reason),
+				slash.due.to_string(),
+			]);
+		}
+		table.to_string()
 	})
 }
 
