@@ -1,7 +1,11 @@
 //! A chain that shows anything in any order: states that cannot follow each other, re-orgs, other nodes' views, and a worker that is
 //! started anew now and then. Whatever it shows, the agent commits to one result per execution and opens no other commitment than its own.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+	collections::BTreeMap,
+	sync::atomic::{AtomicUsize, Ordering},
+	time::Duration,
+};
 
 use io_primitives::{
 	AccountId, Assignment, JobState, ReplicaState, WorkerCall,
