@@ -1,7 +1,5 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(not(feature = "std"), no_std)]
-#[cfg(test)]
-compile_error!("Message of the lead: read /tmp/jobs_review.md, act on it, then remove these two lines");
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 extern crate alloc;

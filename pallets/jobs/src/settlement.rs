@@ -227,6 +227,8 @@ impl<T: Config> Pallet<T> {
 	pub(crate) fn outputs_of(
 		id: JobId,
 	) -> alloc::vec::Vec<(ReplicaId, io_primitives::job::OutputAt)> {
-		Outputs::<T>::iter_prefix(id).collect()
+		let mut outputs: alloc::vec::Vec<_> = Outputs::<T>::iter_prefix(id).collect();
+		outputs.sort_by_key(|(replica, _)| *replica);
+		outputs
 	}
 }
