@@ -16,6 +16,8 @@ use crate::{types::Job, Agenda, AgendaCursor, Config, Jobs, Pallet, WeightInfo};
 
 /// Blocks that are tried when a list is full.
 pub const AGENDA_PROBES: u32 = 16;
+/// Blocks that a worker's call tries, which has to stay small. If all are full, the job stays where it is.
+const CALL_PROBES: u32 = 2;
 /// Share of the rest of a block that the agenda may use; transactions need the other part.
 const POLL_SHARE: Perbill = Perbill::from_percent(50);
 
@@ -65,7 +67,7 @@ impl<T: Config> Pallet<T> {
 	}
 
 	fn file_before(id: JobId, wanted: BlockNumber, before: BlockNumber) -> Option<BlockNumber> {
-		let last = before.min(wanted.saturating_add(AGENDA_PROBES));
+		let last = before.min(wanted.saturating_add(CALL_PROBES));
 		(wanted..last).find(|slot| Agenda::<T>::try_append(slot, id).is_ok())
 	}
 

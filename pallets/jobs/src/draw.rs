@@ -74,9 +74,19 @@ impl<T: Config> Pallet<T> {
 		let Some(beacon) = T::Randomness::beacon().filter(|b| b.since > job.submitted_at) else {
 			return 0;
 		};
+		Self::draw_with(&beacon, id, job, now)
+	}
+
+	/// [`Self::draw`] with a beacon that is new enough.
+	pub(crate) fn draw_with(
+		beacon: &Beacon,
+		id: JobId,
+		job: &mut Job<T::AccountId>,
+		now: BlockNumber,
+	) -> u32 {
 		let wanted: Vec<ReplicaId> = job.wanted().collect();
 		for replica in &wanted {
-			Self::draw_replica(id, job, *replica, &beacon, now);
+			Self::draw_replica(id, job, *replica, beacon, now);
 		}
 		wanted.len() as u32
 	}

@@ -316,6 +316,15 @@ impl ExtBuilder {
 		ext
 	}
 
+	/// For benchmarks, which sign.
+	#[cfg(feature = "runtime-benchmarks")]
+	pub(crate) fn build_with_keystore(self) -> sp_io::TestExternalities {
+		use sp_keystore::{testing::MemoryKeystore, KeystoreExt};
+		let mut ext = self.build();
+		ext.register_extension(KeystoreExt::new(MemoryKeystore::new()));
+		ext
+	}
+
 	/// Runs a test and checks all invariants after it.
 	pub(crate) fn build_and_execute(self, test: impl FnOnce()) {
 		self.build().execute_with(|| {

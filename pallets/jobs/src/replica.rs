@@ -140,7 +140,7 @@ impl<T: Config> Pallet<T> {
 	}
 
 	/// Takes the seats of the replicas whose time is up. Returns how many.
-	fn fire_timers(id: JobId, job: &mut Job<T::AccountId>, now: BlockNumber) -> u32 {
+	pub(crate) fn fire_timers(id: JobId, job: &mut Job<T::AccountId>, now: BlockNumber) -> u32 {
 		let mut missed = 0;
 		for index in 0..job.replicas.len() {
 			let Some(replica) = job.replicas.get(index) else { break };

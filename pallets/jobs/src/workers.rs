@@ -112,7 +112,7 @@ impl<T: Config> Pallet<T> {
 	}
 
 	/// Appends a worker to the index of a class and returns its place.
-	fn join_class(class: ClassId, worker: WorkerKey) -> u32 {
+	pub(crate) fn join_class(class: ClassId, worker: WorkerKey) -> u32 {
 		let index = ClassCount::<T>::get(class);
 		ClassSlot::<T>::insert(class, index, worker);
 		ClassCount::<T>::insert(class, index.saturating_add(1));

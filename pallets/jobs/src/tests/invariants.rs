@@ -22,22 +22,66 @@ const RUN: BlockNumber = 8;
 /// Something that somebody tries. Most numbers are reduced to what exists.
 #[derive(Clone, Copy, Debug)]
 enum Action {
-	Submit { who: u8, n: u8, k: u8, price: u8, units: u8, run: u8 },
-	Cancel { who: u8, job: u8 },
+	Submit {
+		who: u8,
+		n: u8,
+		k: u8,
+		price: u8,
+		units: u8,
+		run: u8,
+	},
+	Cancel {
+		who: u8,
+		job: u8,
+	},
 	/// What the replica's worker should do next.
-	Advance { job: u8, replica: u8 },
+	Advance {
+		job: u8,
+		replica: u8,
+	},
 	/// Any step, by anybody.
-	Step { job: u8, replica: u8, kind: u8, result: u8, stranger: u8 },
-	Beat { worker: u8 },
+	Step {
+		job: u8,
+		replica: u8,
+		kind: u8,
+		result: u8,
+		stranger: u8,
+	},
+	Beat {
+		worker: u8,
+	},
 	BeatAll,
-	Block { weight: u8 },
-	Register { worker: u8, ask: u8, capacity: u8 },
-	Update { worker: u8, ask: u8, class: u8 },
-	Retire { worker: u8 },
-	Poke { job: u8 },
-	Stake { worker: u8, kind: u8, amount: u32 },
-	CancelSlash { id: u8 },
-	Change { what: u8, to: u8 },
+	Block {
+		weight: u8,
+	},
+	Register {
+		worker: u8,
+		ask: u8,
+		capacity: u8,
+	},
+	Update {
+		worker: u8,
+		ask: u8,
+		class: u8,
+	},
+	Retire {
+		worker: u8,
+	},
+	Poke {
+		job: u8,
+	},
+	Stake {
+		worker: u8,
+		kind: u8,
+		amount: u32,
+	},
+	CancelSlash {
+		id: u8,
+	},
+	Change {
+		what: u8,
+		to: u8,
+	},
 }
 
 fn action(bytes: [u8; 8]) -> Action {
