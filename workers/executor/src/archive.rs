@@ -108,8 +108,8 @@ fn pack_all(vfs: &mut Vfs, writer: &mut Writer, watch: &Watch) -> Result<(), Ful
 			Ok(Kind::File) => pack_file(vfs, writer, &path, ino, u64::MAX, watch)?,
 			Ok(Kind::Link) => {
 				let depth = walk.len() - 1;
-				if let Ok(target) = vfs.read_link(ino) &&
-					stays_inside(depth, &target)
+				if let Ok(target) = vfs.read_link(ino)
+					&& stays_inside(depth, &target)
 				{
 					writer.header(&path, EntryType::Symlink, 0, Some(&target))?;
 				}
@@ -155,7 +155,11 @@ fn pack_file(
 		match vfs.read(ino, at, into) {
 			Ok(count) if count == piece => {},
 			Err(Fail::Stop(stop)) => return Err(stop.into()),
-			_ => return Err(Stop::Engine("a file of the program is shorter than it was".into()).into()),
+			_ => {
+				return Err(
+					Stop::Engine("a file of the program is shorter than it was".into()).into()
+				);
+			},
 		}
 		writer.data(into)?;
 		at += piece as u64;

@@ -28,7 +28,10 @@ pub enum Error {
 }
 
 impl Error {
-	pub(crate) fn io(what: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+	pub(crate) fn io(
+		what: &'static str,
+		path: impl Into<PathBuf>,
+	) -> impl FnOnce(io::Error) -> Self {
 		let path = path.into();
 		move |source| Error::Io { what, path, source }
 	}

@@ -25,8 +25,7 @@ use crate::{
 	error::{Error, Stop},
 	exit_code,
 	input::Input,
-	module,
-	tariff,
+	module, tariff,
 	vfs::Vfs,
 	wasi::{self, Host, Seed},
 };
@@ -255,16 +254,20 @@ impl Executor {
 		watch: &Watch,
 	) -> Result<(Ended, Vfs), Error> {
 		let fuel = (program.len() as u64).saturating_mul(tariff::PROGRAM_BYTE);
-		let fuel = match module::code_len(program) {
-			Ok(code) => fuel.saturating_add(code.saturating_mul(tariff::CODE_BYTE)),
+		let validate = |program: &[u8]| {
+			Module::validate(&self.engine, program).map_err(|error| format!("{error:#}"))
+		};
+		let prepared = match module::prepare(program, validate) {
+			Ok(prepared) => prepared,
 			Err(error) => return Ok((Ended::invalid(fuel.min(budget), error), host.into_vfs())),
 		};
+		let fuel = fuel.saturating_add(prepared.code_len.saturating_mul(tariff::CODE_BYTE));
 		if fuel > budget {
 			let detail = "loading the program needs more fuel than the job has".to_string();
 			return Ok((Ended::new(exit_code::OUT_OF_FUEL, budget, Some(detail)), host.into_vfs()));
 		}
 		watch.check().map_err(|stop| stop.into_error(Path::new("")))?;
-		let (instance, start) = match self.prepare(program) {
+		let (instance, start) = match self.compile(&prepared.bytes) {
 			Ok(prepared) => prepared,
 			Err(error) => return Ok((Ended::invalid(fuel, error), host.into_vfs())),
 		};
@@ -273,9 +276,9 @@ impl Executor {
 
 		let needed = instance.module().resources_required();
 		let bytes = host.limits().max_memory_mib as u64 * 1024 * 1024;
-		if needed.max_initial_memory_size.is_some_and(|pages| pages.saturating_mul(65_536) > bytes) ||
-			needed.max_initial_table_size.is_some_and(|len| len > MAX_TABLE_ELEMENTS as u64) ||
-			needed.num_tables > MAX_TABLES
+		if needed.max_initial_memory_size.is_some_and(|pages| pages.saturating_mul(65_536) > bytes)
+			|| needed.max_initial_table_size.is_some_and(|len| len > MAX_TABLE_ELEMENTS as u64)
+			|| needed.num_tables > MAX_TABLES
 		{
 			return Ok((Ended::new(exit_code::MEMORY_LIMIT, fuel, None), host.into_vfs()));
 		}
@@ -308,7 +311,7 @@ impl Executor {
 	}
 
 	/// Compiles a program and checks that it is a WASI command. The error says why it is not.
-	fn prepare(&self, program: &[u8]) -> Result<(InstancePre<Host>, ModuleExport), String> {
+	fn compile(&self, program: &[u8]) -> Result<(InstancePre<Host>, ModuleExport), String> {
 		let module =
 			Module::from_binary(&self.engine, program).map_err(|error| format!("{error:#}"))?;
 		let start = module
@@ -340,8 +343,9 @@ impl Stop {
 		match self {
 			Stop::Cancelled => Error::Cancelled,
 			Stop::WallClock => Error::WallClock,
-			Stop::Machine { what, source } =>
-				Error::Io { what, path: scratch.to_path_buf(), source },
+			Stop::Machine { what, source } => {
+				Error::Io { what, path: scratch.to_path_buf(), source }
+			},
 			other => Error::Engine(other.to_string()),
 		}
 	}
@@ -432,8 +436,8 @@ impl ResourceLimiter for Growth {
 		maximum: Option<usize>,
 	) -> wasmtime::Result<bool> {
 		let elements = self.elements.saturating_add(desired.saturating_sub(current));
-		let allowed = elements <= MAX_TABLE_ELEMENTS &&
-			maximum.is_none_or(|maximum| desired <= maximum);
+		let allowed =
+			elements <= MAX_TABLE_ELEMENTS && maximum.is_none_or(|maximum| desired <= maximum);
 		if allowed {
 			self.elements = elements;
 		}

@@ -56,8 +56,9 @@ impl Input {
 		let mut file = File::open(path).map_err(failed())?;
 		let len = file.metadata().map_err(failed())?.len();
 		let mut magic = [0; 5];
-		let is_tar = len >= 512 &&
-			file.seek(SeekFrom::Start(257))
+		let is_tar = len >= 512
+			&& file
+				.seek(SeekFrom::Start(257))
 				.and_then(|_| file.read_exact(&mut magic))
 				.map(|()| &magic == b"ustar")
 				.map_err(failed())?;
@@ -131,10 +132,7 @@ fn try_scan(file: &File, len: u64) -> Result<Vec<Member>, Bad> {
 		if end > len {
 			return Err(Bad::Archive);
 		}
-		if matches!(
-			kind,
-			EntryType::GNULongName | EntryType::GNULongLink | EntryType::XHeader
-		) {
+		if matches!(kind, EntryType::GNULongName | EntryType::GNULongLink | EntryType::XHeader) {
 			if size > MAX_EXTENDED {
 				return Err(Bad::Archive);
 			}
@@ -151,15 +149,14 @@ fn try_scan(file: &File, len: u64) -> Result<Vec<Member>, Bad> {
 			continue;
 		}
 		let name = long_name.take().unwrap_or_else(|| entry.header().path_bytes().into_owned());
-		let link = long_link.take().or_else(|| {
-			entry.header().link_name_bytes().map(|target| target.into_owned())
-		});
+		let link = long_link
+			.take()
+			.or_else(|| entry.header().link_name_bytes().map(|target| target.into_owned()));
 		let Some(path) = parts(&name) else { continue };
 		let kind = match kind {
 			// An old way to mark a directory is a slash at the end.
 			EntryType::Regular if name.ends_with(b"/") => MemberKind::Dir,
-			EntryType::Regular | EntryType::Continuous =>
-				MemberKind::File { offset, len: size },
+			EntryType::Regular | EntryType::Continuous => MemberKind::File { offset, len: size },
 			EntryType::Directory => MemberKind::Dir,
 			EntryType::Symlink => match link {
 				Some(target) if stays_inside(&path, &target) => MemberKind::Link { target },
@@ -184,11 +181,7 @@ fn until_nul(mut data: Vec<u8>) -> Vec<u8> {
 }
 
 /// Reads the records `length key=value\n` of a POSIX extended header.
-fn pax(
-	mut data: &[u8],
-	name: &mut Option<Vec<u8>>,
-	link: &mut Option<Vec<u8>>,
-) -> Result<(), Bad> {
+fn pax(mut data: &[u8], name: &mut Option<Vec<u8>>, link: &mut Option<Vec<u8>>) -> Result<(), Bad> {
 	while !data.is_empty() {
 		let space = data.iter().position(|byte| *byte == b' ').ok_or(Bad::Archive)?;
 		let len: usize = data

@@ -7,6 +7,9 @@
 pub const PROGRAM_BYTE: u64 = 20;
 /// Compiling a program, per byte of its code section. It costs the same if this machine has the program already.
 pub const CODE_BYTE: u64 = 1_000;
+/// Every whole block of 1,024 bytes (or table elements) that `memory.fill`, `memory.copy`, `memory.init`, `table.fill`,
+/// `table.copy`, `table.init` or `table.grow` works on, besides what the instruction itself and a call cost.
+pub const BULK_BLOCK: u64 = 256;
 /// Every call of a WASI function.
 pub const HOST_CALL: u64 = 500;
 /// Every byte read from or written to a file, and every byte of a name or an argument.

@@ -14,9 +14,7 @@
 mod pages;
 mod resolve;
 
-use std::{
-	collections::BTreeMap, fs::File, os::unix::fs::FileExt, path::Path, sync::Arc,
-};
+use std::{collections::BTreeMap, fs::File, os::unix::fs::FileExt, path::Path, sync::Arc};
 
 pub(crate) use resolve::Found;
 
@@ -99,9 +97,15 @@ struct Node {
 enum Body {
 	Dir(Dir),
 	/// A member of the input: where it lies in the input file.
-	Input { offset: u64, len: u64 },
+	Input {
+		offset: u64,
+		len: u64,
+	},
 	/// A file of the program: `None` is a page of zeros.
-	File { len: u64, pages: Vec<Option<u32>> },
+	File {
+		len: u64,
+		pages: Vec<Option<u32>>,
+	},
 	Link(Arc<[u8]>),
 }
 
@@ -217,10 +221,11 @@ impl Vfs {
 					stdin.body = Body::Input { offset: 0, len: input.len() };
 				}
 			},
-			Some(members) =>
+			Some(members) => {
 				for member in members {
 					self.mount_member(member);
-				},
+				}
+			},
 		}
 	}
 
@@ -256,20 +261,22 @@ impl Vfs {
 					ino = *found;
 				}
 				match self.nodes.get(ino as usize) {
-					Some(Some(Node { body: Body::Input { offset, len }, .. })) =>
-						Body::Input { offset: *offset, len: *len },
+					Some(Some(Node { body: Body::Input { offset, len }, .. })) => {
+						Body::Input { offset: *offset, len: *len }
+					},
 					_ => return,
 				}
 			},
 		};
 		match before {
 			// As when an archive is unpacked: the last file of a name wins, a directory stays.
-			Some(ino) =>
-				if let Some(Some(node)) = self.nodes.get_mut(ino as usize) &&
-					!matches!(node.body, Body::Dir(_))
+			Some(ino) => {
+				if let Some(Some(node)) = self.nodes.get_mut(ino as usize)
+					&& !matches!(node.body, Body::Dir(_))
 				{
 					node.body = body;
-				},
+				}
+			},
 			None => {
 				self.add(dir, name, body);
 			},
@@ -509,11 +516,7 @@ impl Vfs {
 	}
 
 	/// Moves a node, over another one if there is one of the same kind.
-	pub(crate) fn rename(
-		&mut self,
-		from: (Ino, &[u8]),
-		to: (Ino, &[u8]),
-	) -> Result<(), Fail> {
+	pub(crate) fn rename(&mut self, from: (Ino, &[u8]), to: (Ino, &[u8])) -> Result<(), Fail> {
 		let ino = *self.dir(from.0)?.entries.get(from.1).ok_or(Errno::NoEnt)?;
 		self.writable(from.0)?;
 		self.writable(to.0)?;
@@ -542,8 +545,9 @@ impl Vfs {
 			match (is_dir, self.kind(target)? == Kind::Dir) {
 				(true, false) => return Err(Errno::NotDir.into()),
 				(false, true) => return Err(Errno::IsDir.into()),
-				(true, true) if !self.dir(target)?.entries.is_empty() =>
-					return Err(Errno::NotEmpty.into()),
+				(true, true) if !self.dir(target)?.entries.is_empty() => {
+					return Err(Errno::NotEmpty.into());
+				},
 				_ => self.remove(to.0, to.1)?,
 			}
 		}
@@ -630,10 +634,12 @@ impl Vfs {
 			self.work += more.saturating_mul(tariff::GROWN_BYTE);
 			match self.node(ino)?.area {
 				Area::Fixed => return Err(Errno::Rofs.into()),
-				Area::Out if more > self.max_output.saturating_sub(self.out_bytes) =>
-					return Err(Stop::OutputLimit.into()),
-				Area::Tmp if more > TMP_QUOTA.saturating_sub(self.tmp_bytes) =>
-					return Err(Errno::NoSpc.into()),
+				Area::Out if more > self.max_output.saturating_sub(self.out_bytes) => {
+					return Err(Stop::OutputLimit.into());
+				},
+				Area::Tmp if more > TMP_QUOTA.saturating_sub(self.tmp_bytes) => {
+					return Err(Errno::NoSpc.into());
+				},
 				Area::Out => self.out_bytes += more,
 				Area::Tmp => self.tmp_bytes += more,
 			}
@@ -660,9 +666,9 @@ impl Vfs {
 			pages.resize(count, None);
 		}
 		// What is cut off must read as zero if the file grows again.
-		if new < old &&
-			new % PAGE != 0 &&
-			let Some(Some(page)) = pages.last()
+		if new < old
+			&& new % PAGE != 0
+			&& let Some(Some(page)) = pages.last()
 		{
 			self.pages.zero(*page, (new % PAGE) as usize)?;
 		}

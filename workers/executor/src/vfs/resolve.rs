@@ -92,14 +92,17 @@ impl Vfs {
 				};
 			};
 			match self.kind(ino)? {
-				Kind::Dir if last =>
-					return Ok(Found::Node { place: Some((dir, part)), ino, slash }),
+				Kind::Dir if last => {
+					return Ok(Found::Node { place: Some((dir, part)), ino, slash });
+				},
 				Kind::Dir => stack.push(ino),
-				Kind::File if last && !slash =>
-					return Ok(Found::Node { place: Some((dir, part)), ino, slash }),
+				Kind::File if last && !slash => {
+					return Ok(Found::Node { place: Some((dir, part)), ino, slash });
+				},
 				Kind::File => return Err(Errno::NotDir),
-				Kind::Link if last && !follow && !slash =>
-					return Ok(Found::Node { place: Some((dir, part)), ino, slash }),
+				Kind::Link if last && !follow && !slash => {
+					return Ok(Found::Node { place: Some((dir, part)), ino, slash });
+				},
 				Kind::Link => {
 					links += 1;
 					if links > MAX_LINKS {

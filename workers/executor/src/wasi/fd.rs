@@ -461,7 +461,8 @@ impl Ctx<'_> {
 			room
 		};
 		let mut room = len > 0;
-		for (name, ino) in [(&b"."[..], ino), (b"..", parent)].into_iter().skip(next.min(2) as usize)
+		for (name, ino) in
+			[(&b"."[..], ino), (b"..", parent)].into_iter().skip(next.min(2) as usize)
 		{
 			if room {
 				next += 1;

@@ -105,13 +105,16 @@ impl Ctx<'_> {
 		self.host.fds.next()?;
 		let follow = lookup & FOLLOW != 0 && open & EXCLUSIVE == 0;
 		let ino = match self.find(fd, path, len, follow)? {
-			Found::Node { .. } if open & (CREATE | EXCLUSIVE) == CREATE | EXCLUSIVE =>
-				return Err(Errno::Exist.into()),
+			Found::Node { .. } if open & (CREATE | EXCLUSIVE) == CREATE | EXCLUSIVE => {
+				return Err(Errno::Exist.into());
+			},
 			Found::Node { ino, .. } => self.check_open(ino, open, base)?,
-			Found::Free { slash: true, .. } if open & CREATE != 0 =>
-				return Err(Errno::IsDir.into()),
-			Found::Free { dir, name, .. } if open & CREATE != 0 =>
-				self.vfs().create_file(dir, &name)?,
+			Found::Free { slash: true, .. } if open & CREATE != 0 => {
+				return Err(Errno::IsDir.into());
+			},
+			Found::Free { dir, name, .. } if open & CREATE != 0 => {
+				self.vfs().create_file(dir, &name)?
+			},
 			Found::Free { .. } => return Err(Errno::NoEnt.into()),
 		};
 		let known = match self.host.vfs.kind(ino)? {
@@ -128,8 +131,9 @@ impl Ctx<'_> {
 	fn check_open(&mut self, ino: Ino, open: u32, base: u64) -> Result<Ino, Fail> {
 		match self.host.vfs.kind(ino)? {
 			Kind::Link => Err(Errno::Loop.into()),
-			Kind::Dir if open & DIRECTORY == 0 && (base & WRITE != 0 || open & TRUNCATE != 0) =>
-				Err(Errno::IsDir.into()),
+			Kind::Dir if open & DIRECTORY == 0 && (base & WRITE != 0 || open & TRUNCATE != 0) => {
+				Err(Errno::IsDir.into())
+			},
 			Kind::Dir => Ok(ino),
 			Kind::File if open & DIRECTORY != 0 => Err(Errno::NotDir.into()),
 			Kind::File => {

@@ -1,7 +1,14 @@
 //! What the tests have in common.
 #![allow(dead_code)]
 
-use std::{fs, path::PathBuf, sync::LazyLock, time::Duration};
+use std::{
+	collections::HashMap,
+	fs,
+	path::PathBuf,
+	process::Command,
+	sync::{LazyLock, Mutex},
+	time::Duration,
+};
 
 use io_executor::{Config, Control, Error, Execution, Executor, Limits, Task};
 use tempfile::TempDir;
@@ -140,4 +147,58 @@ pub fn printing(text: &str) -> String {
 				(drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))))"#,
 		len = text.len(),
 	)
+}
+
+/// A program of `tests/it/programs`, compiled with the C or C++ compiler of the system; once per test run.
+pub fn compiled(name: &str) -> Vec<u8> {
+	static DONE: LazyLock<Mutex<HashMap<String, Vec<u8>>>> = LazyLock::new(Default::default);
+	let mut done = DONE.lock().unwrap();
+	if let Some(program) = done.get(name) {
+		return program.clone();
+	}
+	let source =
+		PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/programs")).join(name);
+	let dir = TempDir::new().unwrap();
+	let path = dir.path().join("program.wasm");
+	let (compiler, flags): (_, &[&str]) = match name.ends_with(".cc") {
+		true => ("clang++", &["-std=c++17", "-fno-exceptions"]),
+		false => ("clang", &["-std=c11", "-D_GNU_SOURCE"]),
+	};
+	let output = Command::new(compiler)
+		.args(["--target=wasm32-wasi", "--sysroot=/usr", "-O1", "-o"])
+		.arg(&path)
+		.args(flags)
+		.arg(&source)
+		.output();
+	let output = match output {
+		Ok(output) => output,
+		Err(error) => panic!("{compiler} is needed for this test ({error}); run scripts/setup.sh"),
+	};
+	assert!(
+		output.status.success(),
+		"{compiler} cannot compile {name} for WASI; run scripts/setup.sh\n{}",
+		String::from_utf8_lossy(&output.stderr),
+	);
+	let program = fs::read(&path).unwrap();
+	done.insert(name.to_string(), program.clone());
+	program
+}
+
+/// A text module with functions of WASI imported under their names, and a page of memory.
+pub fn module(imports: &str, body: &str) -> String {
+	let imports: String = imports
+		.split_whitespace()
+		.map(|import| {
+			let (name, types) = import.split_once(':').unwrap();
+			let params: String = types
+				.chars()
+				.map(|kind| if kind == 'l' { "(param i64)" } else { "(param i32)" })
+				.collect();
+			let result = if name == "proc_exit" { "" } else { "(result i32)" };
+			format!(
+				r#"(import "wasi_snapshot_preview1" "{name}" (func ${name} {params} {result}))"#
+			)
+		})
+		.collect();
+	format!(r#"(module {imports} (memory (export "memory") 1) {body})"#)
 }
