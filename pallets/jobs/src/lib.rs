@@ -1,4 +1,8 @@
 #![doc = include_str!("../README.md")]
+//! ## Example
+//!
+//! A job from submission to payment, as a test does it:
+#![doc = docify::embed!("src/tests/settlement.rs", should_pay_everybody_and_refund_the_rest_when_all_agree)]
 #![cfg_attr(not(feature = "std"), no_std)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 

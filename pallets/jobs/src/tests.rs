@@ -2,6 +2,7 @@
 
 mod agenda;
 mod draw;
+mod footprint;
 mod invariants;
 mod offchain;
 mod settlement;

@@ -23,6 +23,9 @@ pub const MAX_REPUTATION: u32 = 1_000_000;
 /// The lowest reputation. It is not zero, so that a worker can earn its way back.
 pub const MIN_REPUTATION: u32 = 1_000;
 
+/// A job that has waited `w` blocks for workers is tried again after `1 + w / RETRY_DIVISOR` blocks.
+pub const RETRY_DIVISOR: BlockNumber = 16;
+
 /// Short name of an operator, to remember whom a job has already had. Two operators with the same short name only
 /// mean that one of them is not drawn.
 pub type Fingerprint = [u8; 8];
@@ -193,10 +196,21 @@ impl<AccountId: PartialEq + Encode> Job<AccountId> {
 	}
 
 	/// The block in which the job needs to be looked at again, if nobody does anything.
+	///
+	/// A job without workers is tried again in the next block, and the longer it has waited the less often, so that
+	/// hopeless jobs do not fill the blocks.
 	pub fn next_timer(&self, now: BlockNumber) -> BlockNumber {
+		let soon = now.saturating_add(1);
 		match self.next() {
 			Next::Wait(deadline) => deadline,
-			_ => now.saturating_add(1),
+			Next::Draw => {
+				let since = self.vacant_since.unwrap_or(now);
+				let retry = soon.saturating_add(now.saturating_sub(since) / RETRY_DIVISOR);
+				let end = since.saturating_add(self.vacancy_left);
+				let timer = self.deadline(is_running).map_or(end, |deadline| deadline.min(end));
+				timer.min(retry).max(soon)
+			},
+			_ => soon,
 		}
 	}
 

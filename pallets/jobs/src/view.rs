@@ -2,9 +2,10 @@
 //! runs in a block.
 
 use alloc::vec::Vec;
+use frame_support::traits::Get;
 use io_primitives::{
-	job::JobView, Assignment, BlockNumber, Bonding, ClassId, JobId, JobState, Randomness, Reason,
-	WorkerKey, WorkerView,
+	job::JobView, Assignment, Bonding, ClassId, JobId, JobState, Randomness, Reason, WorkerKey,
+	WorkerView,
 };
 
 use crate::{
@@ -52,7 +53,7 @@ impl<T: Config> Pallet<T> {
 			online: Self::is_online(&worker, Self::now()),
 			heartbeat_seq: beat.map_or(0, |beat| beat.seq),
 			last_heartbeat: beat.map(|beat| beat.at),
-			heartbeat_ttl: <T::HeartbeatTtl as frame_support::traits::Get<BlockNumber>>::get(),
+			heartbeat_ttl: T::HeartbeatTtl::get(),
 			live: info.live.into_inner(),
 			reputation: info.reputation,
 			free_bond: T::Bonding::free(&info.operator),

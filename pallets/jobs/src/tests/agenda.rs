@@ -95,6 +95,24 @@ fn should_serve_every_job_when_the_agenda_is_crowded() {
 }
 
 #[test]
+fn should_try_a_job_less_often_the_longer_it_has_waited() {
+	ExtBuilder::default().workers(0).build_and_execute(|| {
+		OpenTtl::set(600);
+		let id = submit(spec());
+		let mut tries = Vec::new();
+		while now() < 602 {
+			next_block();
+			match Jobs::<Runtime>::get(id) {
+				Some(job) if job.slot == now() + 1 => tries.push(now()),
+				_ => {},
+			}
+		}
+		assert_eq!(tries[..10], [2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+		assert_eq!(outcome(id).ended_at, 601, "the end of the wait is not missed");
+	});
+}
+
+#[test]
 fn should_leave_the_agenda_alone_when_a_worker_accepts() {
 	ExtBuilder::default().build_and_execute(|| {
 		let id = drawn(spec());

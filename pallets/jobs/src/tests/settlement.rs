@@ -24,6 +24,7 @@ fn worker_of(id: JobId, replica: u8) -> u8 {
 	number(&outcome(id).payees.iter().find(|payee| payee.replica == replica).unwrap().worker)
 }
 
+#[docify::export]
 #[test]
 fn should_pay_everybody_and_refund_the_rest_when_all_agree() {
 	ExtBuilder::default().build_and_execute(|| {
