@@ -289,7 +289,8 @@ impl ExtBuilder {
 	pub(crate) fn build(self) -> sp_io::TestExternalities {
 		let mut storage =
 			frame_system::GenesisConfig::<Runtime>::default().build_storage().unwrap();
-		let mut balances: Vec<_> = (1..=40).map(|n| (account(n), FUNDS + STAKE)).collect();
+		let mut balances: Vec<_> =
+			(1..=self.workers).map(|w| (account(w), FUNDS + STAKE)).collect();
 		balances.extend([100, 101, 200, 201].map(|n| (account(n), FUNDS)));
 		pallet_balances::GenesisConfig::<Runtime> { balances, ..Default::default() }
 			.assimilate_storage(&mut storage)

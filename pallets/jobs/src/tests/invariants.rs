@@ -111,8 +111,11 @@ struct Model {
 	escrows: BTreeMap<JobId, Balance>,
 	ended: BTreeMap<JobId, ()>,
 	issuance: Balance,
-	settled: u32,
+	/// How often each kind of event was seen.
+	seen: Seen,
 }
+
+type Seen = BTreeMap<&'static str, u32>;
 
 impl Model {
 	fn new() -> Self {
@@ -145,12 +148,12 @@ impl Model {
 	}
 
 	fn note(&mut self, event: Event<Runtime>) {
+		*self.seen.entry(name(&event)).or_default() += 1;
 		match event {
 			Event::JobSubmitted { job, escrow, .. } => {
 				self.escrows.insert(job, escrow);
 			},
 			Event::JobSettled { job, paid, refunded, fee, .. } => {
-				self.settled += 1;
 				self.end(job, paid + refunded + fee);
 			},
 			Event::JobFailed { job, refunded, .. }
@@ -163,6 +166,42 @@ impl Model {
 	fn end(&mut self, job: JobId, money: Balance) {
 		assert_eq!(self.escrows[&job], money, "invariant 2: nothing is lost or made");
 		assert!(self.ended.insert(job, ()).is_none(), "a job ends once");
+	}
+}
+
+/// What the random runs have to come across.
+const KINDS: [&str; 11] = [
+	"settled",
+	"cancelled",
+	"expired",
+	"attempts exhausted",
+	"no quorum",
+	"tie-break",
+	"declined",
+	"no show",
+	"late",
+	"unrevealed",
+	"disagreed",
+];
+
+fn name(event: &Event<Runtime>) -> &'static str {
+	match event {
+		Event::JobSettled { .. } => "settled",
+		Event::JobCancelled { .. } => "cancelled",
+		Event::JobExpired { .. } => "expired",
+		Event::JobFailed { reason: FailReason::AttemptsExhausted, .. } => "attempts exhausted",
+		Event::JobFailed { reason: FailReason::NoQuorum, .. } => "no quorum",
+		Event::ReplicaAssigned { job: id, replica, .. }
+			if Jobs::<Runtime>::get(id).is_some_and(|job| *replica >= job.n) =>
+		{
+			"tie-break"
+		},
+		Event::ReplicaDeclined { .. } => "declined",
+		Event::ReplicaMissed { reason: MissReason::NoShow, .. } => "no show",
+		Event::ReplicaMissed { reason: MissReason::Late, .. } => "late",
+		Event::ReplicaMissed { reason: MissReason::Unrevealed, .. } => "unrevealed",
+		Event::ReplicaMissed { reason: MissReason::Disagreed, .. } => "disagreed",
+		_ => "other",
 	}
 }
 
@@ -335,11 +374,10 @@ fn reset_statics() {
 	WorkerDepositAmount::set(7);
 }
 
-/// Performs the actions, checking after each, and then lets everybody fall silent. Returns how many jobs were submitted
-/// and how many were settled.
-fn run(actions: impl Iterator<Item = Action>) -> (usize, u32) {
+/// Performs the actions, checking after each, and then lets everybody fall silent. Returns what happened.
+fn run(actions: impl Iterator<Item = Action>) -> Seen {
 	reset_statics();
-	let mut counts = (0, 0);
+	let mut seen = Seen::new();
 	ExtBuilder::default().workers(WORKERS).build_and_execute(|| {
 		let mut model = Model::new();
 		for action in actions {
@@ -357,9 +395,9 @@ fn run(actions: impl Iterator<Item = Action>) -> (usize, u32) {
 		check();
 		assert_eq!(model.escrows.len(), model.ended.len(), "every job has ended");
 		assert_eq!(Agenda::<Runtime>::iter().count(), 0);
-		counts = (model.escrows.len(), model.settled);
+		seen = model.seen;
 	});
-	counts
+	seen
 }
 
 /// A generator that gives the same numbers everywhere.
@@ -378,14 +416,14 @@ impl Iterator for Numbers {
 
 #[test]
 fn should_keep_all_invariants_over_thousands_of_random_calls() {
-	let (mut submitted, mut settled) = (0, 0);
-	for seed in 0..2 {
-		let (jobs, quorums) = run(Numbers(seed).map(action).take(1_500));
-		submitted += jobs;
-		settled += quorums;
+	let mut seen = Seen::new();
+	for seed in 0..4 {
+		for (kind, count) in run(Numbers(seed).map(action).take(1_000)) {
+			*seen.entry(kind).or_default() += count;
+		}
 	}
-	println!("{submitted} jobs, {settled} settled");
-	assert!(submitted > 40 && settled > 5, "{submitted} jobs, {settled} settled");
+	println!("{seen:?}");
+	assert!(KINDS.iter().all(|kind| seen.contains_key(kind)), "{seen:?}");
 }
 
 #[test]
