@@ -4,14 +4,17 @@ use alloc::{vec, vec::Vec};
 use codec::Encode;
 use frame_benchmarking::v2::*;
 use frame_support::{
-	traits::{fungible::Mutate, Authorize},
+	traits::{
+		fungible::{Mutate, MutateHold},
+		Authorize,
+	},
 	weights::WeightMeter,
 };
 use frame_system::{pallet_prelude::BlockNumberFor, RawOrigin};
 use io_primitives::{
 	call::registration_payload,
 	digest::{commitment, Opening},
-	job::{Seat, MAX_REPLICAS, MAX_TOTAL_REPLICAS},
+	job::{Payee, Seat, MAX_REPLICAS, MAX_TOTAL_REPLICAS},
 	worker::{Accelerator, Engine, Engines},
 	Beacon, JobState, Locator, Program, Replica, ReplicaState, SignedWorkerCall,
 };
@@ -104,6 +107,9 @@ fn operator<T: Config>(index: u32) -> T::AccountId {
 fn worker<T: Config>(index: u32, worker: WorkerKey) -> WorkerKey {
 	let operator = operator::<T>(index);
 	let place = Pallet::<T>::join_class(CLASS, worker);
+	let deposit = T::WorkerDeposit::get();
+	T::Currency::hold(&HoldReason::WorkerDeposit.into(), &operator, deposit)
+		.expect("the operator is rich");
 	let info = WorkerInfo {
 		operator,
 		class: CLASS,
@@ -112,7 +118,7 @@ fn worker<T: Config>(index: u32, worker: WorkerKey) -> WorkerKey {
 		capacity: 32,
 		engines: Engines::WASM,
 		reputation: START_REPUTATION,
-		deposit: 0,
+		deposit,
 		live: BoundedVec::new(),
 	};
 	Workers::<T>::insert(worker, info);
@@ -554,6 +560,35 @@ mod benchmarks {
 			job.replicas[0].state =
 				ReplicaState::Revealed { digest: H256::zero(), units: UNITS, exit_code: 0 };
 		}
+		let old = JobId::from(T::MaxOutcomes::get()).saturating_add(id);
+		let mut payees = BoundedVec::new();
+		for index in 0..r {
+			let payee = Payee {
+				replica: index as ReplicaId,
+				worker: plain_key(index),
+				operator: account("operator", index, 0),
+				amount: 1,
+			};
+			payees.try_push(payee).expect("there are at most so many");
+			Outputs::<T>::insert(old, index as ReplicaId, OutputAt::default());
+		}
+		Outcomes::<T>::insert(
+			Pallet::<T>::outcome_slot(old),
+			Outcome {
+				id: old,
+				requester: account("requester", 0, 0),
+				state: JobState::Settled,
+				fail_reason: None,
+				ended_at: NOW,
+				digest: H256::zero(),
+				units: 1,
+				exit_code: 0,
+				paid: r.into(),
+				refunded: 0,
+				fee: 0,
+				payees,
+			},
+		);
 		// More replicas agree than the escrow was made for; the tie-breaks of a real job never do.
 		let units = UNITS / 2;
 		for replica in job.replicas.iter_mut().skip(usize::from(r > 2)) {
@@ -567,6 +602,7 @@ mod benchmarks {
 		}
 
 		assert!(!Jobs::<T>::contains_key(id));
+		assert_eq!(Outputs::<T>::iter_prefix(old).count(), 0);
 	}
 
 	#[benchmark]

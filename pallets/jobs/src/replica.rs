@@ -239,6 +239,7 @@ impl<T: Config> Pallet<T> {
 			harmed,
 		});
 		match report {
+			Ok(0) => {},
 			Ok(amount) => Self::deposit_event(Event::Slashed {
 				job: id,
 				replica: index,

@@ -89,8 +89,8 @@ fn action(bytes: [u8; 8]) -> Action {
 	match kind % 64 {
 		0..=2 => Action::Submit { who: a, n: b, k: c, price: d, units: e, run: f },
 		3 => Action::Cancel { who: a, job: b },
-		4..=32 => Action::Advance { job: a, replica: b },
-		33..=37 => Action::Step { job: a, replica: b, kind: c, result: d, stranger: e },
+		4..=30 => Action::Advance { job: a, replica: b },
+		31..=37 => Action::Step { job: a, replica: b, kind: c, result: d, stranger: e },
 		38 => Action::Beat { worker: a },
 		39..=40 => Action::BeatAll,
 		41..=49 => Action::Block { weight: a },
@@ -282,8 +282,8 @@ fn perform(action: Action) {
 			// Mostly honest workers, so that quorums come about; each liar has its own lie.
 			let opening = opening(if result < 215 { 1 } else { w + 1 });
 			let call = match kind % 16 {
-				0 => WorkerCall::Decline { job: id, replica },
-				1..=5 => accept_call(id, replica),
+				0..=2 => WorkerCall::Decline { job: id, replica },
+				3..=5 => accept_call(id, replica),
 				6..=10 => commit_call(id, replica, &opening),
 				_ => reveal_call(id, replica, &opening),
 			};
