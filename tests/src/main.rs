@@ -1,6 +1,7 @@
 //! Runs the whole-system tests one after another, see the crate's README.
 
 use std::{
+	path::Path,
 	process::ExitCode,
 	time::{Duration, Instant},
 };
@@ -8,6 +9,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 use io_system_tests::{
+	node::Node,
 	process::{self, Binaries},
 	scenarios::{self, Scenario},
 	world::World,
@@ -26,6 +28,9 @@ struct Args {
 	/// Milliseconds between the chain's blocks.
 	#[arg(long, default_value_t = 1_000)]
 	block_time: u64,
+	/// Use this node, which must run with `--dev` and off-chain workers, instead of starting one.
+	#[arg(long, value_name = "URL")]
+	attach: Option<String>,
 	/// Stop at the first failure.
 	#[arg(long)]
 	fail_fast: bool,
@@ -80,10 +85,10 @@ fn start(args: Args) -> Result<bool> {
 	})
 }
 
-async fn run(args: &Args, chosen: Vec<Scenario>, dir: &std::path::Path) -> Result<bool> {
+async fn run(args: &Args, chosen: Vec<Scenario>, dir: &Path) -> Result<bool> {
 	let started = Instant::now();
 	let binaries = Binaries::find()?;
-	let mut world = World::new(binaries, dir, Duration::from_millis(args.block_time)).await?;
+	let mut world = world(args, binaries, dir).await?;
 	let mut results = Vec::new();
 	for scenario in &chosen {
 		println!("\n{}: {}", scenario.name, scenario.about);
@@ -112,8 +117,7 @@ async fn run(args: &Args, chosen: Vec<Scenario>, dir: &std::path::Path) -> Resul
 			world.node.stop().await.context("the node could not be stopped")?;
 			let fresh = dir.join(format!("after-{}", scenario.name));
 			std::fs::create_dir_all(&fresh)?;
-			let block_time = Duration::from_millis(args.block_time);
-			world = World::new(world.binaries.clone(), &fresh, block_time).await?;
+			world = self::world(args, world.binaries.clone(), &fresh).await?;
 		}
 	}
 	world.node.stop().await?;
@@ -132,6 +136,15 @@ async fn run(args: &Args, chosen: Vec<Scenario>, dir: &std::path::Path) -> Resul
 	}
 	println!("{:20} {:5.1} s", "in all", started.elapsed().as_secs_f32());
 	Ok(good)
+}
+
+async fn world(args: &Args, binaries: Binaries, dir: &Path) -> Result<World> {
+	let block_time = Duration::from_millis(args.block_time);
+	let node = match &args.attach {
+		Some(url) => Node::attached(url, dir, block_time)?,
+		None => Node::new(&binaries.node, dir, block_time)?,
+	};
+	World::new(binaries, dir, node).await
 }
 
 fn bail_with(limit: Duration) -> Result<()> {

@@ -21,6 +21,7 @@ pub struct Node {
 	p2p_port: u16,
 	block_time: Duration,
 	process: Option<Process>,
+	attached: Option<String>,
 	/// How long the last start took until the first answer.
 	pub start_time: Duration,
 }
@@ -37,13 +38,29 @@ impl Node {
 			p2p_port,
 			block_time,
 			process: None,
+			attached: None,
 			start_time: Duration::ZERO,
 		})
 	}
 
+	/// A node that somebody else started with `--dev`. It cannot be restarted.
+	pub fn attached(url: &str, dir: &Path, block_time: Duration) -> Result<Node> {
+		let mut node = Node::new(Path::new(""), dir, block_time)?;
+		node.attached = Some(url.to_owned());
+		Ok(node)
+	}
+
 	/// Its WebSocket URL.
 	pub fn url(&self) -> String {
-		format!("ws://127.0.0.1:{}", self.rpc_port)
+		match &self.attached {
+			Some(url) => url.clone(),
+			None => format!("ws://127.0.0.1:{}", self.rpc_port),
+		}
+	}
+
+	/// Whether somebody else started it.
+	pub fn is_attached(&self) -> bool {
+		self.attached.is_some()
 	}
 
 	/// Time between its blocks.
@@ -64,6 +81,9 @@ impl Node {
 	/// Starts it and waits for its RPC.
 	pub async fn start(&mut self, offchain_worker: &str) -> Result<Chain> {
 		let started = Instant::now();
+		if let Some(url) = &self.attached {
+			return Chain::connect(url).await;
+		}
 		let args = [
 			"--dev".to_owned(),
 			format!("--base-path={}", self.base.display()),
@@ -91,14 +111,14 @@ impl Node {
 				self.start_time = started.elapsed();
 				return Ok(chain);
 			}
-			if started.elapsed() > Duration::from_secs(90) {
-				bail!("io-node does not answer on {} after 90 s", self.url());
+			if started.elapsed() > Duration::from_secs(180) {
+				bail!("io-node does not answer on {} after 180 s", self.url());
 			}
 			tokio::time::sleep(Duration::from_millis(100)).await;
 		}
 	}
 
-	/// Stops it in good order.
+	/// Stops it in good order. What somebody else started goes on.
 	pub async fn stop(&mut self) -> Result<()> {
 		if let Some(mut process) = self.process.take() {
 			process.terminate(Duration::from_secs(60)).await?;

@@ -40,7 +40,7 @@ pub const PRICE: Balance = IO / 50;
 
 /// An account that the tests made.
 pub struct Party {
-	/// Its secret URI, as for example `//tests/happy/requester`.
+	/// Its secret URI, as for example `//tests/0/happy/requester`.
 	pub uri: String,
 	/// Its key pair.
 	pub key: Keypair,
@@ -81,6 +81,7 @@ pub struct World {
 	/// All events since block 1.
 	pub events: Vec<Seen>,
 	recorded: u32,
+	first: u32,
 	hashes: HashMap<u32, H256>,
 	gateways: Vec<String>,
 	logs: Vec<(String, PathBuf)>,
@@ -92,9 +93,8 @@ pub struct World {
 
 impl World {
 	/// Starts the node.
-	pub async fn new(binaries: Binaries, dir: &Path, block_time: Duration) -> Result<World> {
+	pub async fn new(binaries: Binaries, dir: &Path, mut node: Node) -> Result<World> {
 		let started = Instant::now();
-		let mut node = Node::new(&binaries.node, dir, block_time)?;
 		let log = node.log().to_path_buf();
 		let chain = match node.start("always").await {
 			Ok(chain) => chain,
@@ -104,7 +104,9 @@ impl World {
 			},
 		};
 		println!("io-node answers after {:.1} s", node.start_time.as_secs_f32());
-		let genesis = Books::at(&chain, 0).await?;
+		// What happened before this block is none of ours.
+		let first = chain.best().await?;
+		let genesis = Books::at(&chain, first).await?;
 		let files = FileServer::start().await?;
 		Ok(World {
 			binaries,
@@ -113,11 +115,13 @@ impl World {
 			chain,
 			files,
 			events: Vec::new(),
-			recorded: 0,
+			recorded: first,
+			first,
 			hashes: HashMap::new(),
 			gateways: Vec::new(),
 			logs: vec![("io-node".into(), log)],
-			next_class: 100,
+			// A chain that was used before has classes already.
+			next_class: 100 + ClassId::try_from(first % 800).unwrap_or(0),
 			issuance: genesis.issuance,
 			started,
 			first_books: None,
@@ -205,6 +209,7 @@ impl World {
 		if kill && let Some(process) = self.node.process() {
 			process.kill().await?;
 		}
+		ensure!(!self.node.is_attached(), "a node that was not started here cannot be restarted");
 		self.node.stop().await?;
 		self.chain = self.node.start(offchain_worker).await?;
 		self.step(format!("io-node is back after {:.1} s", self.node.start_time.as_secs_f32()));
@@ -216,6 +221,11 @@ impl World {
 		self.events.retain(|event| event.block <= last);
 		self.recorded = last;
 		Ok(())
+	}
+
+	/// A secret URI that no earlier run on the same chain has used.
+	pub fn uri(&self, name: &str) -> String {
+		format!("//tests/{}/{name}", self.first)
 	}
 
 	/// Waits for an event.
@@ -247,9 +257,9 @@ impl World {
 	pub async fn market(&mut self, name: &str, operators: usize) -> Result<Market> {
 		let class = self.next_class;
 		self.next_class += 1;
-		let requester = Party::new(&format!("//tests/{name}/requester"))?;
+		let requester = Party::new(&self.uri(&format!("{name}/requester")))?;
 		let operators = (0..operators)
-			.map(|i| Party::new(&format!("//tests/{name}/operator/{i}")))
+			.map(|i| Party::new(&self.uri(&format!("{name}/operator/{i}"))))
 			.collect::<Result<Vec<_>>>()?;
 
 		let info = Value::unnamed_variant(

@@ -80,12 +80,22 @@ async fn refunded(
 /// Sets how long a job waits for workers; `None` brings back the default.
 async fn set_open_ttl(world: &World, blocks: Option<u32>) -> Result<()> {
 	let value = match blocks {
-		Some(blocks) => Value::unnamed_variant("Some", [Value::u128(blocks.into())]),
+		Some(blocks) => {
+			let timers = [
+				("open_ttl", blocks),
+				("accept_blocks", 10),
+				("reveal_blocks", 20),
+				("heartbeat_ttl", 50),
+				("max_run_blocks", 14_400),
+			];
+			let timers = timers.map(|(name, blocks)| (name, Value::u128(blocks.into())));
+			Value::unnamed_variant("Some", [Value::named_composite(timers)])
+		},
 		None => Value::unnamed_variant("None", []),
 	};
 	let key = Value::unnamed_composite([]);
 	let parameter =
-		Value::unnamed_variant("Jobs", [Value::unnamed_variant("OpenTtl", [key, value])]);
+		Value::unnamed_variant("Jobs", [Value::unnamed_variant("Timers", [key, value])]);
 	let set = call_value("Parameters", "set_parameter", vec![("key_value", parameter)]);
 	let sudo = call("Sudo", "sudo", vec![("call", set)]);
 	let done = world.chain.submit(&sudo, &subxt_signer::sr25519::dev::alice()).await?;

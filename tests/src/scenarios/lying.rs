@@ -29,7 +29,7 @@ pub(super) async fn run(world: &mut World) -> Result<()> {
 		honest.push(worker);
 	}
 	let lie = Answer { exit_code: 0, units: 1, output: H256::repeat_byte(0x11) };
-	let liar = Puppet::new("//tests/lying/liar", Conduct::Follows, lie)?;
+	let liar = Puppet::new(&world.uri("lying/liar"), Conduct::Follows, lie)?;
 	world.register_puppet(&liar, &market.operators[2], market.class, 1).await?;
 	keys.push(liar.worker());
 	let _liar = liar.run(world.chain.clone());

@@ -22,7 +22,7 @@ pub(super) async fn run(world: &mut World) -> Result<()> {
 	};
 
 	// Only the sleeper is there when the job is drawn.
-	let puppet = Puppet::new("//tests/silent/sleeper", Conduct::NeverAccepts, ANSWER)?;
+	let puppet = Puppet::new(&world.uri("silent/sleeper"), Conduct::NeverAccepts, ANSWER)?;
 	world.register_puppet(&puppet, sleeper, market.class, 1).await?;
 	let key = puppet.worker();
 	let _sleeper = puppet.run(world.chain.clone());
@@ -38,7 +38,7 @@ pub(super) async fn run(world: &mut World) -> Result<()> {
 	world.step("drawn: a worker that never accepts");
 
 	// Then one that accepts and does nothing.
-	let puppet = Puppet::new("//tests/silent/idler", Conduct::NeverCommits, ANSWER)?;
+	let puppet = Puppet::new(&world.uri("silent/idler"), Conduct::NeverCommits, ANSWER)?;
 	world.register_puppet(&puppet, idler, market.class, 1).await?;
 	let key = puppet.worker();
 	let _idler = puppet.run(world.chain.clone());
@@ -61,13 +61,13 @@ pub(super) async fn run(world: &mut World) -> Result<()> {
 	// the job is drawn.
 	world.retire_worker(honest.key(), &market.operators[3]).await?;
 	drop(honest);
-	let puppet = Puppet::new("//tests/silent/hider", Conduct::NeverReveals, ANSWER)?;
+	let puppet = Puppet::new(&world.uri("silent/hider"), Conduct::NeverReveals, ANSWER)?;
 	world.register_puppet(&puppet, hider, market.class, 1).await?;
 	let key = puppet.worker();
 	let _hider = puppet.run(world.chain.clone());
 	world.wait_online(&[key]).await?;
-	for (uri, operator) in [("//tests/silent/sleeper", sleeper), ("//tests/silent/idler", idler)] {
-		let gone = Puppet::new(uri, Conduct::NeverAccepts, ANSWER)?.worker();
+	for (uri, operator) in [("silent/sleeper", sleeper), ("silent/idler", idler)] {
+		let gone = Puppet::new(&world.uri(uri), Conduct::NeverAccepts, ANSWER)?.worker();
 		world.retire_worker(gone, operator).await?;
 	}
 	let job = world.submit(&spec, &market.requester).await?;
