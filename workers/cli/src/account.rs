@@ -145,6 +145,17 @@ async fn transfer(args: TransferArgs, app: &App) -> Result<()> {
 	// 0 is the variant `Id` of an address.
 	let call = client.call("Balances", name, (0u8, &args.to, Compact(args.amount))).await?;
 	let fee = client.estimate_fee(&call, &signer).await?;
+	let from = Client::account_of(&signer);
+	let free = client.balance(&from).await?.free;
+	if free < args.amount.saturating_add(fee) {
+		return Err(Error::Chain(format!(
+			"{} has {} free, which is not enough for {} and the fee of about {}",
+			output::address(&from),
+			output::money(free),
+			output::money(args.amount),
+			output::money(fee)
+		)));
+	}
 	app.output.note(&format!(
 		"send {} to {}, for a fee of about {}",
 		output::money(args.amount),
@@ -154,7 +165,7 @@ async fn transfer(args: TransferArgs, app: &App) -> Result<()> {
 	app.output.confirm("Send it?", args.yes)?;
 	let included = client.submit(&call, &signer).await?.in_block().await?;
 	let json = json!({
-		"from": output::address(&Client::account_of(&signer)),
+		"from": output::address(&from),
 		"to": output::address(&args.to),
 		"amount": output::json_amount(args.amount),
 		"block": included.block.number,

@@ -82,6 +82,9 @@ pub(crate) struct SpecArgs {
 	/// An argument for the program; can be repeated
 	#[arg(long = "arg", value_name = "ARG", allow_hyphen_values = true)]
 	pub(crate) args: Vec<String>,
+	/// More arguments for the program, after `--`
+	#[arg(last = true, value_name = "ARGS")]
+	pub(crate) trailing: Vec<String>,
 	/// Hardware class
 	#[arg(long, default_value_t = 0)]
 	pub(crate) class: ClassId,

@@ -250,7 +250,8 @@ pub(super) fn job_json(view: &JobView<AccountId>) -> Value {
 		"job": view.id,
 		"requester": output::address(&view.requester),
 		"state": state(view.state),
-		"submitted_at": view.submitted_at,
+		// The chain forgets it when the job ends.
+		"submitted_at": view.outcome.is_none().then_some(view.submitted_at),
 		"next_timer": view.next_timer,
 		"escrow": json_amount(view.escrow),
 		"deposit": json_amount(view.deposit),
@@ -332,7 +333,11 @@ fn job_text(view: &JobView<AccountId>) -> String {
 			other => format!("{other:?}"),
 		};
 		rows.push(("program", program));
-		rows.push(("input", format!("{} bytes, {}", spec.input_len, output::hash(&spec.input))));
+		let input = match spec.input_len {
+			0 => "none".into(),
+			len => format!("{len} bytes, {}", output::hash(&spec.input)),
+		};
+		rows.push(("input", input));
 		rows.push((
 			"limits",
 			format!(
@@ -352,7 +357,7 @@ fn job_text(view: &JobView<AccountId>) -> String {
 				index.to_string(),
 				replica_state(&replica.state).into(),
 				replica.attempt.to_string(),
-				replica.deadline.to_string(),
+				replica.seat.as_ref().map(|_| replica.deadline.to_string()).unwrap_or_default(),
 				replica.seat.as_ref().map(|s| output::key(&s.worker)).unwrap_or_default(),
 				replica.seat.as_ref().map(|s| output::address(&s.operator)).unwrap_or_default(),
 			]);

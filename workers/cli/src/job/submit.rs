@@ -119,7 +119,7 @@ fn spec(args: &SpecArgs, files: &Files, server: Option<&Server>) -> Result<JobSp
 		input_at: locators("--input-url", served(&files.input), &args.input_url)?,
 		input,
 		input_len,
-		args: arguments(&args.args)?,
+		args: arguments(&[&args.args[..], &args.trailing[..]].concat())?,
 		class: args.class,
 		max_units: args.max_units,
 		max_memory: args.max_memory,
@@ -197,7 +197,20 @@ fn price_text(price: &Price, spec: &JobSpec) -> String {
 
 pub(super) async fn quote(args: SpecArgs, app: &App) -> Result<()> {
 	let files = Files::of(&args).await?;
-	let spec = spec(&args, &files, None)?;
+	let mut spec = spec(&args, &files, None)?;
+	// The deposit depends on the length of the URLs; those of a content server of our own are the usual ones.
+	let stand_in = |hash: &H256| {
+		let url = format!("http://255.255.255.255:65535/v1/content/{}", hex::encode(hash));
+		locators("--program-url", Some(url), &[])
+	};
+	if spec.program_at.is_empty()
+		&& let Program::Wasm { hash } = &spec.program
+	{
+		spec.program_at = stand_in(hash)?;
+	}
+	if spec.input_at.is_empty() && spec.input_len > 0 {
+		spec.input_at = stand_in(&spec.input)?;
+	}
 	let client = app.connect().await?;
 	let price = client.quote(&spec).await?;
 	app.output.result(&price_json(&price), || price_text(&price, &spec))
