@@ -1,8 +1,14 @@
 //! The chains that the node knows by name, made of the runtime inside this binary and its genesis presets.
 
-use io_runtime::genesis_config_presets::PARA_ID;
+use io_runtime::{
+	genesis_config_presets::{get_preset, PARA_ID},
+	RuntimeGenesisConfig,
+};
 use polkadot_omni_node_lib::chain_spec::{Extensions, LoadSpec};
+use sc_chain_spec::json_patch;
 use sc_service::{ChainSpec, ChainType, Properties};
+use sp_core::storage::{well_known_keys, Storage};
+use sp_runtime::BuildStorage;
 
 /// A chain spec whose extensions name the relay chain and our number on it.
 type Spec = sc_service::GenericChainSpec<Extensions>;
@@ -56,9 +62,29 @@ fn spec(
 		.build())
 }
 
+/// The genesis state of a preset, made by the runtime that is compiled into this binary. A spec that names its preset
+/// gives the same state, but has to compile the WASM for it at every start.
+fn genesis_storage(preset: &str) -> Result<Storage, String> {
+	let wasm = io_runtime::WASM_BINARY.ok_or(NO_WASM)?;
+	let patch = get_preset(&preset.into()).ok_or_else(|| format!("no preset named {preset}"))?;
+	let build = || -> serde_json::Result<RuntimeGenesisConfig> {
+		let mut config = serde_json::to_value(RuntimeGenesisConfig::default())?;
+		json_patch::merge(&mut config, serde_json::from_slice(&patch)?);
+		serde_json::from_value(config)
+	};
+	let config = build().map_err(|e| format!("the preset {preset} does not fit: {e}"))?;
+	let mut storage = config.build_storage()?;
+	storage.top.insert(well_known_keys::CODE.to_vec(), wasm.to_vec());
+	Ok(storage)
+}
+
 /// One collator, Alice, and no relay chain.
 fn development() -> Result<Spec, String> {
-	spec("IO Network Development", "io-dev", ChainType::Development, "rococo-local", "development")
+	const PRESET: &str = "development";
+	let mut spec =
+		spec("IO Network Development", "io-dev", ChainType::Development, "rococo-local", PRESET)?;
+	ChainSpec::set_storage(&mut spec, genesis_storage(PRESET)?);
+	Ok(spec)
 }
 
 /// Two collators, Alice and Bob, on a local relay chain.
@@ -68,10 +94,21 @@ fn local_testnet() -> Result<Spec, String> {
 
 #[cfg(test)]
 mod tests {
+	#![allow(clippy::unwrap_used)]
+
 	use super::*;
 
 	fn error(id: &str) -> String {
 		Loader.load_spec(id).err().unwrap_or_default()
+	}
+
+	#[test]
+	fn should_make_the_same_genesis_as_the_wasm_when_built_natively() {
+		let Ok(by_wasm) = spec("", "", ChainType::Development, "", "development") else { return };
+		let by_wasm = by_wasm.build_storage().unwrap();
+		let natively = genesis_storage("development").unwrap();
+		assert!(natively.top == by_wasm.top, "the two differ");
+		assert!(natively.children_default.is_empty() && by_wasm.children_default.is_empty());
 	}
 
 	#[test]
@@ -82,6 +119,15 @@ mod tests {
 	#[test]
 	fn should_name_the_file_when_it_cannot_be_read() {
 		assert!(error("no/such/file.json").contains("no/such/file.json"));
+	}
+
+	#[test]
+	fn should_give_the_same_genesis_when_made_natively_and_by_the_wasm() {
+		let Ok(native) = genesis_storage("development") else { return };
+		let named = spec("", "", ChainType::Development, "rococo-local", "development");
+		let wasm = named.and_then(|spec| spec.build_storage()).expect("the preset is good");
+		assert_eq!(native.top, wasm.top);
+		assert!(native.children_default.is_empty() && wasm.children_default.is_empty());
 	}
 
 	#[test]
