@@ -9,7 +9,7 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 source "$ROOT/scripts/devnet.sh"
 OUTPUT="$(realpath -m "${1:-$ROOT/demo-output}")"
-SCENE=workers/examples/pathtracer/scenes/cornell.scene
+SCENE=workers/examples/pathtracer/scenes/spheres.scene
 trap 'status=$?; devnet_stop; [ $status -eq 0 ] || echo "The demo failed; logs are in ${DEVNET_DIR:-nowhere yet}" >&2' EXIT
 trap 'exit 130' INT TERM
 
@@ -17,13 +17,13 @@ phase 'setup'
 prepare
 
 phase 'build: node, worker, command line (the first time takes long)'
-cargo build --locked --workspace --all-targets
+build
 
 start_devnet
 printf '\n  Watch from a second terminal:\n    %s --node ws://127.0.0.1:%s job watch 0\n' "$TARGET/io" "$RPC_PORT"
 
 phase 'the job: 3 replicas, quorum 2'
-io job submit workers/examples/bin/pathtracer.wasm --dev-account eve --yes --input "$SCENE" \
+io job submit workers/examples/pathtracer.wasm --dev-account eve --yes --input "$SCENE" \
 	--arg 320 --arg 240 --arg 16 --class 0 --max-units 200 --max-memory 256 --max-output 4000000 \
 	--price 0.02 --replicas 3 --quorum 2 --run-blocks 100 --serve --watch --output "$OUTPUT"
 

@@ -12,7 +12,7 @@ trap 'exit 0' INT TERM
 phase 'setup'
 prepare
 phase 'build'
-cargo build --locked --workspace --all-targets
+build
 start_devnet
 print_phases
 cat <<TEXT

@@ -27,13 +27,21 @@ print_phases() {
 }
 
 # prepare [tests]: installs what is missing and takes over the build environment.
+# build: makes all binaries. With IO_BIN_DIR set, both do nothing and the binaries there are used.
 prepare() {
+	if [ -n "${IO_BIN_DIR:-}" ]; then
+		TARGET="$IO_BIN_DIR"
+		return 0
+	fi
 	scripts/setup.sh "$@"
 	local env
 	env="$(scripts/setup.sh --env)"
 	eval "$env"
 	TARGET="${CARGO_TARGET_DIR:-$ROOT/target}/debug"
 }
+
+# One shape of cargo invocation everywhere, so that features do not flip and nothing is built twice.
+build() { [ -n "${IO_BIN_DIR:-}" ] || cargo build --locked --workspace --all-targets; }
 
 # free_ports N: N free TCP ports of the loopback interface, one a line.
 free_ports() {

@@ -17,9 +17,8 @@ phase 'tree: format, lock file, licences'
 cargo fmt --all --check
 scripts/check-tree.sh
 
-# One shape of cargo invocation (`--workspace --all-targets`) everywhere, so that features do not flip and nothing is built twice.
 phase 'build: node, runtime WASM, worker, CLI, tests'
-cargo build --locked --workspace --all-targets
+build
 
 phase 'unit, property and whole-runtime tests'
 cargo test --locked --workspace --all-targets
