@@ -31,7 +31,7 @@ use crate::{
 
 /// Blocks for which an assignment must be gone before it counts as finished: a small re-org brings it back.
 const GONE_BLOCKS: BlockNumber = 3;
-/// Blocks for which a heartbeat counts.
+/// Blocks for which a heartbeat counts. The chain takes none that counts for longer than a worker stays online by it.
 const HEARTBEAT_BLOCKS: BlockNumber = 16;
 /// Most blocks for which a call is made to count; the chain takes no call that counts for much longer.
 const MAX_VALID_BLOCKS: BlockNumber = 10_000;
@@ -321,12 +321,12 @@ impl Agent {
 		if !due {
 			return None;
 		}
+		let furthest = best.saturating_add(HEARTBEAT_BLOCKS.min(view.heartbeat_ttl));
 		let mut last_seq = view.heartbeat_seq;
 		if let Some(last) = &state.heartbeat
 			&& let WorkerCall::Heartbeat { seq, .. } = last.call
 		{
-			let fresh = last.valid_until >= best
-				&& last.valid_until <= best.saturating_add(HEARTBEAT_BLOCKS);
+			let fresh = (best..=furthest).contains(&last.valid_until);
 			if seq > view.heartbeat_seq && fresh {
 				return Some(last.clone());
 			}
@@ -337,7 +337,7 @@ impl Agent {
 			seq: last_seq.saturating_add(1),
 			load: u8::try_from(load).unwrap_or(u8::MAX),
 		};
-		Some(self.0.keys.sign_call(request.genesis, call, best.saturating_add(HEARTBEAT_BLOCKS)))
+		Some(self.0.keys.sign_call(request.genesis, call, furthest))
 	}
 
 	/// Goes through the assignments.
@@ -410,7 +410,7 @@ impl Agent {
 			if before != (live.record.stage, live.record.deadline) {
 				dirty.insert(execution);
 				if before.0 != live.record.stage {
-					tracing::info!(%execution, stage = ?live.record.stage, note = %live.record.note, "moved on");
+					tracing::info!(%execution, stage = ?live.record.stage, "moved on");
 				}
 			}
 		}
@@ -689,7 +689,8 @@ impl Agent {
 				work.set_phase(Phase::Done);
 				self.0.metrics.units.inc_by(units);
 				self.0.metrics.results.inc();
-				tracing::info!(%execution, exit_code, units, output = ?output, output_len, note = %live.record.note, "result");
+				let note = Some(&live.record.note).filter(|note| !note.is_empty());
+				tracing::info!(%execution, exit_code, units, ?output, output_len, note, "result");
 			},
 			Err(Failure::Cancelled | Failure::Executor(io_executor::Error::Cancelled)) => {
 				tracing::info!(%execution, "called off");

@@ -9,7 +9,7 @@ fn main() -> ExitCode {
 	match io_worker::cli::run(cli) {
 		Ok(code) => code,
 		Err(error) => {
-			eprintln!("Error: {:#}", anyhow::Error::from(error));
+			eprintln!("Error: {error}");
 			ExitCode::FAILURE
 		},
 	}
