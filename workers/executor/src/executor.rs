@@ -97,8 +97,7 @@ impl Control {
 		Self::default()
 	}
 
-	/// Ends the execution with [`Error::Cancelled`], within some ten milliseconds while the program runs, and after
-	/// the compilation if that is still going on.
+	/// Ends the execution with [`Error::Cancelled`] within some ten milliseconds.
 	pub fn cancel(&self) {
 		self.shared.cancelled.store(true, Ordering::Relaxed);
 	}
@@ -168,6 +167,9 @@ impl std::fmt::Debug for Executor {
 		f.debug_struct("Executor").finish_non_exhaustive()
 	}
 }
+
+/// A program that is ready to run, or why it cannot.
+type Compiled = Result<(InstancePre<Host>, ModuleExport), String>;
 
 /// How a program ended, and what it had used.
 struct Ended {
@@ -261,18 +263,16 @@ impl Executor {
 			Ok(prepared) => prepared,
 			Err(error) => return Ok((Ended::invalid(fuel.min(budget), error), host.into_vfs())),
 		};
-		let fuel = fuel.saturating_add(prepared.code_len.saturating_mul(tariff::CODE_BYTE));
+		let fuel = fuel.saturating_add(prepared.work.saturating_mul(tariff::CODE_BYTE));
 		if fuel > budget {
 			let detail = "loading the program needs more fuel than the job has".to_string();
 			return Ok((Ended::new(exit_code::OUT_OF_FUEL, budget, Some(detail)), host.into_vfs()));
 		}
 		watch.check().map_err(|stop| stop.into_error(Path::new("")))?;
-		let (instance, start) = match self.compile(&prepared.bytes) {
-			Ok(prepared) => prepared,
+		let (instance, start) = match self.compile_watched(prepared.bytes.into_owned(), watch)? {
+			Ok(compiled) => compiled,
 			Err(error) => return Ok((Ended::invalid(fuel, error), host.into_vfs())),
 		};
-		// Compilation cannot be interrupted.
-		watch.check().map_err(|stop| stop.into_error(Path::new("")))?;
 
 		let needed = instance.module().resources_required();
 		let bytes = host.limits().max_memory_mib as u64 * 1024 * 1024;
@@ -310,8 +310,32 @@ impl Executor {
 		})
 	}
 
+	/// Compiles in a thread that is left alone if it takes too long: the compiler cannot be interrupted. It then ends at
+	/// some time, and with a cache its work is not lost.
+	fn compile_watched(&self, program: Vec<u8>, watch: &Watch) -> Result<Compiled, Error> {
+		let (result, compiled) = mpsc::channel();
+		let executor = self.clone();
+		thread::Builder::new()
+			.name("io-exec-compile".into())
+			.spawn(move || {
+				// Nobody listens if the task is over.
+				let _ = result.send(executor.compile(&program));
+			})
+			.map_err(|error| Error::Engine(format!("cannot start a thread: {error}")))?;
+		loop {
+			watch.check().map_err(|stop| stop.into_error(Path::new("")))?;
+			match compiled.recv_timeout(TICK) {
+				Ok(compiled) => return Ok(compiled),
+				Err(mpsc::RecvTimeoutError::Timeout) => {},
+				Err(mpsc::RecvTimeoutError::Disconnected) => {
+					return Err(Error::Engine("the compiler panicked".into()));
+				},
+			}
+		}
+	}
+
 	/// Compiles a program and checks that it is a WASI command. The error says why it is not.
-	fn compile(&self, program: &[u8]) -> Result<(InstancePre<Host>, ModuleExport), String> {
+	fn compile(&self, program: &[u8]) -> Compiled {
 		let module =
 			Module::from_binary(&self.engine, program).map_err(|error| format!("{error:#}"))?;
 		let start = module

@@ -5,7 +5,8 @@
 
 /// Loading a program, per byte of its module.
 pub const PROGRAM_BYTE: u64 = 20;
-/// Compiling a program, per byte of its code section. It costs the same if this machine has the program already.
+/// Compiling a program, per byte of code; a function of `n` bytes counts as `n + n * n / 32768`. It costs the same if this
+/// machine has compiled the program before.
 pub const CODE_BYTE: u64 = 1_000;
 /// Every whole block of 1,024 bytes (or table elements) that `memory.fill`, `memory.copy`, `memory.init`, `table.fill`,
 /// `table.copy`, `table.init` or `table.grow` works on, besides what the instruction itself and a call cost.

@@ -295,6 +295,13 @@ fn should_say_invalid_when_the_program_is_no_command() {
 					(memory.fill (i32.const 0) (i32.const 0) (call 1 (i32.const 1)))))"#,
 			),
 		),
+		(
+			"huge function",
+			wasm(&format!(
+				r#"(module (func (export "_start") {}))"#,
+				"(drop (i32.const 1))".repeat(180_000)
+			)),
+		),
 		("shared memory", wasm(r#"(module (memory 1 2 shared) (func (export "_start")))"#)),
 		("64 bit memory", wasm(r#"(module (memory i64 1) (func (export "_start")))"#)),
 		("two memories", wasm(r#"(module (memory 1) (memory 1) (func (export "_start")))"#)),
