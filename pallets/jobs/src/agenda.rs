@@ -6,6 +6,7 @@
 
 use frame_support::{
 	defensive,
+	traits::Get,
 	weights::{Weight, WeightMeter},
 	BoundedVec,
 };
@@ -56,7 +57,7 @@ impl<T: Config> Pallet<T> {
 	pub(crate) fn store(id: JobId, mut job: Job<T::AccountId>) {
 		let now = Self::now();
 		job.refresh(now);
-		let wanted = job.next_timer(now).max(now.saturating_add(1));
+		let wanted = job.next_timer(now, T::AcceptBlocks::get()).max(now.saturating_add(1));
 		if wanted < job.slot {
 			if let Some(slot) = Self::file_before(id, wanted, job.slot) {
 				Self::unfile(id, job.slot);

@@ -15,7 +15,7 @@ use sp_runtime::transaction_validity::{
 
 use crate::{types::Job, Call, Config, Error, Heartbeats, Jobs, Pallet, Workers};
 
-/// How far ahead `valid_until` of a worker's call may lie, in blocks.
+/// How far ahead `valid_until` of a worker's call may lie, in blocks; of a heartbeat, no more than `HeartbeatTtl`.
 pub const MAX_CALL_VALIDITY: BlockNumber = 14_400;
 /// A worker may show a sign of life this many times within the time in which it counts as online.
 pub const HEARTBEATS_PER_TTL: BlockNumber = 5;
@@ -36,7 +36,12 @@ impl<T: Config> Pallet<T> {
 		let now = Self::now();
 		ensure!(now <= *valid_until, InvalidTransaction::Stale);
 		let validity = valid_until.saturating_sub(now);
-		ensure!(validity <= MAX_CALL_VALIDITY, Error::<T>::ValidityTooLong.refusal());
+		let longest = match call.target() {
+			// A worker that is retired and registered anew forgets which heartbeats it has sent.
+			None => T::HeartbeatTtl::get().min(MAX_CALL_VALIDITY),
+			Some(_) => MAX_CALL_VALIDITY,
+		};
+		ensure!(validity <= longest, Error::<T>::ValidityTooLong.refusal());
 		let deadline = match call.target() {
 			None => Self::check_heartbeat(worker, call, now),
 			Some((id, _)) => Jobs::<T>::get(id)

@@ -78,7 +78,7 @@ fn spec<T: Config>(replicas: u8) -> JobSpec {
 		price_per_unit: price::<T>(),
 		replicas,
 		quorum: replicas / 2 + 1,
-		run_blocks: 1,
+		run_blocks: T::MinRunBlocks::get().max(1),
 		encryption: None,
 	}
 }
@@ -97,7 +97,8 @@ fn profile<T: Config>(class: ClassId) -> Profile {
 
 fn operator<T: Config>(index: u32) -> T::AccountId {
 	let who: T::AccountId = account("operator", index, 0);
-	let stake = Pallet::<T>::bond(price::<T>(), UNITS).saturating_mul(100);
+	let bonds = Pallet::<T>::bond(price::<T>(), UNITS).saturating_mul(100);
+	let stake = bonds.saturating_add(T::StakePerWorker::get());
 	T::Bonding::ensure_operator(&who, stake);
 	rich::<T>(&who);
 	who
@@ -114,6 +115,7 @@ fn worker<T: Config>(index: u32, worker: WorkerKey) -> WorkerKey {
 		operator,
 		class: CLASS,
 		index: place,
+		changed_at: NOW - 1,
 		ask: price::<T>(),
 		capacity: 32,
 		engines: Engines::WASM,
@@ -121,6 +123,7 @@ fn worker<T: Config>(index: u32, worker: WorkerKey) -> WorkerKey {
 		deposit,
 		live: BoundedVec::new(),
 	};
+	WorkersOf::<T>::mutate(&info.operator, |workers| *workers += 1);
 	Workers::<T>::insert(worker, info);
 	Profiles::<T>::insert(worker, profile::<T>(CLASS));
 	Heartbeats::<T>::insert(worker, Heartbeat { seq: 1, at: NOW - 500, load: 0 });
@@ -543,7 +546,7 @@ mod benchmarks {
 
 		#[block]
 		{
-			missed = Pallet::<T>::fire_timers(id, &mut job, NOW + 5);
+			missed = Pallet::<T>::fire_timers(id, &mut job, NOW + 4, NOW + 5);
 		}
 
 		assert_eq!(missed, r);

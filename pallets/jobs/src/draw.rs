@@ -20,6 +20,8 @@ use crate::{
 
 /// Workers that are looked at for one replica.
 pub const DRAW_WIDTH: u32 = 8;
+/// What a low ask can add to a score, as a factor.
+const MAX_CHEAPNESS: u32 = 2;
 
 /// Random numbers for one draw.
 pub(crate) struct Lot([u8; 32], u32);
@@ -71,7 +73,7 @@ impl<T: Config> Pallet<T> {
 	/// Looks for workers for all replicas that need one. Returns for how many it looked.
 	pub(crate) fn draw(id: JobId, job: &mut Job<T::AccountId>, now: BlockNumber) -> u32 {
 		// What was fixed before the beacon was known cannot have been chosen to suit it.
-		let Some(beacon) = T::Randomness::beacon().filter(|b| b.since > job.submitted_at) else {
+		let Some(beacon) = T::Randomness::beacon().filter(|b| b.since > job.fixed_at) else {
 			return 0;
 		};
 		Self::draw_with(&beacon, id, job, now)
@@ -105,7 +107,7 @@ impl<T: Config> Pallet<T> {
 			.sample(count)
 			.into_iter()
 			.filter_map(|slot| ClassSlot::<T>::get(job.class, slot))
-			.filter_map(|worker| Self::candidate(job, worker, now, &mut lot))
+			.filter_map(|worker| Self::candidate(job, worker, beacon, now, &mut lot))
 			.collect();
 		candidates.sort_by(|a, b| b.rank.cmp(&a.rank));
 		for mut candidate in candidates {
@@ -121,33 +123,36 @@ impl<T: Config> Pallet<T> {
 	fn candidate(
 		job: &Job<T::AccountId>,
 		worker: WorkerKey,
+		beacon: &Beacon,
 		now: BlockNumber,
 		lot: &mut Lot,
 	) -> Option<Candidate<T::AccountId>> {
 		let info = Workers::<T>::get(worker)?;
-		if Self::refusals(job, &worker, &info, now).next().is_some() {
+		if Self::refusals(job, &worker, &info, beacon.since, now).next().is_some() {
 			return None;
 		}
 		let score = Self::score(job, &worker, &info)?;
-		let bond = Self::bond(info.ask, job.max_units);
+		let bond = Self::bond(job.price, job.max_units);
 		Some(Candidate { worker, bond, rank: (score, lot.next()), info })
 	}
 
 	/// Why the worker does not fit the job, cheapest checks first. Whoever takes only the first reason pays only for
-	/// the checks up to it.
+	/// the checks up to it. `beacon` is the block since which the beacon is known.
 	pub(crate) fn refusals<'a>(
 		job: &'a Job<T::AccountId>,
 		worker: &'a WorkerKey,
 		info: &'a WorkerInfo<T::AccountId>,
+		beacon: BlockNumber,
 		now: BlockNumber,
 	) -> impl Iterator<Item = Reason> + 'a {
-		const CHECKS: [Reason; 8] = [
+		const CHECKS: [Reason; 9] = [
 			Reason::OtherClass,
 			Reason::NoEngine,
 			Reason::NoCapacity,
 			Reason::AskTooHigh,
 			Reason::OwnJob,
 			Reason::OperatorInJob,
+			Reason::NoRandomness,
 			Reason::Offline,
 			Reason::InsufficientBond,
 		];
@@ -160,16 +165,16 @@ impl<T: Config> Pallet<T> {
 			Reason::OperatorInJob => job.has_had(&info.operator),
 			Reason::Offline => !Self::is_online(worker, now),
 			Reason::InsufficientBond => {
-				T::Bonding::free(&info.operator) < Self::bond(info.ask, job.max_units)
+				T::Bonding::free(&info.operator) < Self::bond(job.price, job.max_units)
+					|| !Self::backs_its_workers(&info.operator)
 			},
-			Reason::UnknownJob
-			| Reason::UnknownWorker
-			| Reason::NoVacancy
-			| Reason::NoRandomness => false,
+			// Whoever knows the beacon must not choose a class or terms that suit it.
+			Reason::NoRandomness => beacon <= info.changed_at,
+			Reason::UnknownJob | Reason::UnknownWorker | Reason::NoVacancy => false,
 		})
 	}
 
-	/// `reputation * min(performance / class minimum, 1.5) * share of free capacity * price / ask`.
+	/// `reputation * min(performance / class minimum, 1.5) * share of free capacity * min(price / ask, 2)`.
 	fn score(
 		job: &Job<T::AccountId>,
 		worker: &WorkerKey,
@@ -187,13 +192,15 @@ impl<T: Config> Pallet<T> {
 		let score = ratio(u128::from(info.reputation), u128::from(MAX_REPUTATION))
 			.saturating_mul(performance)
 			.saturating_mul(ratio(u128::from(info.free_capacity()), u128::from(info.capacity)))
-			.saturating_mul(ratio(job.price, info.ask));
+			.saturating_mul(ratio(job.price, info.ask).min(FixedU128::from_u32(MAX_CHEAPNESS)));
 		Some(score)
 	}
 
-	/// The bond that a replica of so many units at this ask needs.
-	pub(crate) fn bond(ask: Balance, max_units: u64) -> Balance {
-		ask.saturating_mul(Balance::from(max_units))
+	/// The bond that a replica of so many units at this price needs. It is the job's price: whoever asks for less than
+	/// that does not risk less.
+	pub(crate) fn bond(price: Balance, max_units: u64) -> Balance {
+		price
+			.saturating_mul(Balance::from(max_units))
 			.saturating_mul(Balance::from(T::BondFactor::get()))
 	}
 

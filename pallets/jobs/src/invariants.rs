@@ -11,7 +11,7 @@ use sp_runtime::TryRuntimeError;
 use crate::{
 	types::{is_committed, is_running, Next},
 	Agenda, AgendaCursor, ClassCount, ClassSlot, Config, Heartbeats, HoldReason, Jobs, NextJobId,
-	Outcomes, Outputs, Pallet, Profiles, Specs, Workers,
+	Outcomes, Outputs, Pallet, Profiles, Specs, Workers, WorkersOf,
 };
 
 impl<T: Config> Pallet<T> {
@@ -118,8 +118,10 @@ impl<T: Config> Pallet<T> {
 
 	fn check_workers() -> Result<(), TryRuntimeError> {
 		let mut workers = 0;
+		let mut operators: BTreeMap<T::AccountId, u32> = BTreeMap::new();
 		for (worker, info) in Workers::<T>::iter() {
 			workers += 1;
+			*operators.entry(info.operator).or_default() += 1;
 			ensure!(
 				ClassSlot::<T>::get(info.class, info.index) == Some(worker),
 				"a worker does not stand at its place in the class index"
@@ -134,6 +136,10 @@ impl<T: Config> Pallet<T> {
 			}
 		}
 		ensure!(ClassSlot::<T>::iter().count() == workers, "the class index names strangers");
+		ensure!(
+			WorkersOf::<T>::iter().collect::<BTreeMap<_, _>>() == operators,
+			"the operators' workers are counted wrongly"
+		);
 		ensure!(Profiles::<T>::iter_keys().count() == workers, "a profile has no worker");
 		let counted: u32 = ClassCount::<T>::iter_values().sum();
 		ensure!(counted as usize == workers, "the class counts are wrong");

@@ -128,11 +128,17 @@ pub mod pallet {
 		/// Blocks for which a heartbeat makes a worker count as online.
 		type HeartbeatTtl: Get<BlockNumber>;
 
+		/// The shortest `run_blocks` of a job: a worker that accepts must be able to commit in time.
+		type MinRunBlocks: Get<BlockNumber>;
+
 		/// The longest `run_blocks` of a job.
 		type MaxRunBlocks: Get<BlockNumber>;
 
-		/// Bond of a replica, as a multiple of its highest price.
+		/// Bond of a replica, as a multiple of the highest price that the job pays for one.
 		type BondFactor: Get<u32>;
+
+		/// Own stake that an operator needs for each of its workers. It makes chances in the lot cost money.
+		type StakePerWorker: Get<Balance>;
 
 		/// Fee, as a part of what operators are paid.
 		type FeeRate: Get<Permill>;
@@ -255,6 +261,10 @@ pub mod pallet {
 	#[pallet::storage]
 	pub type Workers<T: Config> =
 		StorageMap<_, Blake2_128Concat, WorkerKey, WorkerInfo<T::AccountId>, OptionQuery>;
+
+	/// Registered workers of each operator.
+	#[pallet::storage]
+	pub type WorkersOf<T: Config> = StorageMap<_, Blake2_128Concat, T::AccountId, u32, ValueQuery>;
 
 	/// What the operators said of their workers. Only read outside of blocks.
 	#[pallet::storage]
@@ -513,7 +523,7 @@ pub mod pallet {
 		InputTooLarge,
 		/// A program or an input needs at least one locator, and each must be UTF-8 and not empty.
 		BadLocator,
-		/// `run_blocks` is 0 or more than `MaxRunBlocks`.
+		/// `run_blocks` is less than `MinRunBlocks` or more than `MaxRunBlocks`.
 		BadRunBlocks,
 		/// Too many jobs are waiting. Try again in a few blocks.
 		AgendaFull,
@@ -553,12 +563,14 @@ pub mod pallet {
 		BadCapacity,
 		/// The sequence number is not higher than the last heartbeat's.
 		StaleHeartbeat,
-		/// `valid_until` lies more than a day ahead.
+		/// `valid_until` lies more than a day ahead, or for a heartbeat more than `HeartbeatTtl` blocks.
 		ValidityTooLong,
 		/// The class has workers: its engine cannot change.
 		ClassInUse,
 		/// The class's number is not below `MaxClasses`, or it has no memory.
 		BadClass,
+		/// The operator's stake is less than `StakePerWorker` for each of its workers and the new one: add stake.
+		StakeTooLow,
 	}
 
 	#[pallet::hooks]
@@ -700,7 +712,8 @@ pub mod pallet {
 			Self::do_accept(worker, job, replica)
 		}
 
-		/// A worker does not want the replica for which it was drawn. Nobody is slashed. For workers only, free.
+		/// A worker does not want the replica for which it was drawn. It loses a little reputation, nobody is slashed.
+		/// For workers only, free.
 		///
 		/// Parameters: `worker`; `job` and `replica`; `valid_until` and `signature` as in `heartbeat`.
 		///

@@ -87,12 +87,15 @@ parameter_types! {
 	/// What the beacon says, beginning with the block of the tests' genesis.
 	pub static HasBeacon: bool = true;
 	pub static BeaconSeed: u64 = 0;
+	/// Blocks for which a beacon was known before it is used.
+	pub static BeaconAge: BlockNumber = 0;
 	pub static Author: Option<AccountId> = Some(account(200));
 	pub static OpenTtl: BlockNumber = 60;
 	pub static AcceptBlocks: BlockNumber = 10;
 	pub static RevealBlocks: BlockNumber = 20;
 	pub static HeartbeatTtl: BlockNumber = 50;
 	pub static BondFactor: u32 = 3;
+	pub static StakePerWorker: Balance = 1_000;
 	pub static FeeRate: Permill = Permill::from_percent(5);
 	pub static MaxAgenda: u32 = 64;
 	pub static WorkerDepositAmount: Balance = 7;
@@ -114,7 +117,8 @@ impl Randomness for TestBeacon {
 	fn beacon() -> Option<Beacon> {
 		let now = System::block_number();
 		let value = H256(sp_io::hashing::blake2_256(&(now, BeaconSeed::get()).encode()));
-		HasBeacon::get().then_some(Beacon { value, since: now })
+		let since = now.saturating_sub(BeaconAge::get());
+		HasBeacon::get().then_some(Beacon { value, since })
 	}
 }
 impl pallet_io_jobs::Config for Runtime {
@@ -132,8 +136,10 @@ impl pallet_io_jobs::Config for Runtime {
 	type AcceptBlocks = AcceptBlocks;
 	type RevealBlocks = RevealBlocks;
 	type HeartbeatTtl = HeartbeatTtl;
+	type MinRunBlocks = ConstU32<5>;
 	type MaxRunBlocks = ConstU32<100>;
 	type BondFactor = BondFactor;
+	type StakePerWorker = StakePerWorker;
 	type FeeRate = FeeRate;
 	type FeeBurnShare = FeeBurnShare;
 	type FeeAuthorShare = FeeAuthorShare;
@@ -355,6 +361,15 @@ pub(crate) fn register(w: u8, profile: Profile) {
 	let proof = proof(w, &operator);
 	IoJobs::register_worker(RuntimeOrigin::signed(operator), key(w), profile, proof).unwrap();
 	crate::Heartbeats::<Runtime>::insert(key(w), crate::Heartbeat { seq: 1, at: now(), load: 0 });
+}
+
+/// Makes account `w` an operator with worker `w`.
+pub(crate) fn register_operator(w: u8) {
+	use frame_support::traits::fungible::Mutate;
+	Balances::mint_into(&account(w), FUNDS + STAKE).unwrap();
+	let operator = RuntimeOrigin::signed(account(w));
+	IoStaking::register_operator(operator, STAKE, Default::default()).unwrap();
+	register(w, profile());
 }
 
 /// All workers show a sign of life.

@@ -35,7 +35,7 @@ impl<T: Config> Pallet<T> {
 			Self::end(id, job, ending);
 			return Served::Ended(weight);
 		}
-		let filed = Self::file(id, job.next_timer(now));
+		let filed = Self::file(id, job.next_timer(now, T::AcceptBlocks::get()));
 		job.slot = filed.unwrap_or(job.slot);
 		Jobs::<T>::insert(id, job);
 		if filed.is_some() {
@@ -70,7 +70,10 @@ impl<T: Config> Pallet<T> {
 		draw: bool,
 		weight: &mut Weight,
 	) -> Option<Ending> {
-		let missed = Self::fire_timers(id, job, now);
+		// The agenda comes before the block's transactions: what it finds due was decided by the end of the last block,
+		// when nobody could know this block's beacon. Whoever pokes knows it.
+		let decided_at = if draw { now.saturating_sub(1) } else { now };
+		let missed = Self::fire_timers(id, job, decided_at, now);
 		if missed > 0 {
 			weight.saturating_accrue(T::WeightInfo::service_missed(missed));
 		}
@@ -93,6 +96,12 @@ impl<T: Config> Pallet<T> {
 							weight.saturating_accrue(Self::end_weight(job));
 							return Some(Ending::Expired);
 						}
+					} else if job
+						.enough_at(T::AcceptBlocks::get())
+						.is_some_and(|block| now >= block)
+					{
+						job.drop_vacant();
+						job.refresh(now);
 					} else {
 						return None;
 					}
@@ -110,6 +119,7 @@ impl<T: Config> Pallet<T> {
 					},
 					Judgement::TieBreak => {
 						job.state = JobState::Open;
+						job.fixed_at = job.fixed_at.max(decided_at);
 						let pushed = job.replicas.try_push(Replica {
 							state: ReplicaState::Vacant,
 							attempt: 0,
@@ -139,8 +149,13 @@ impl<T: Config> Pallet<T> {
 		T::WeightInfo::service_end(job.replicas.len() as u32)
 	}
 
-	/// Takes the seats of the replicas whose time is up. Returns how many.
-	pub(crate) fn fire_timers(id: JobId, job: &mut Job<T::AccountId>, now: BlockNumber) -> u32 {
+	/// Takes the seats of the replicas whose time is up, which was decided in block `decided_at`. Returns how many.
+	pub(crate) fn fire_timers(
+		id: JobId,
+		job: &mut Job<T::AccountId>,
+		decided_at: BlockNumber,
+		now: BlockNumber,
+	) -> u32 {
 		let mut missed = 0;
 		for index in 0..job.replicas.len() {
 			let Some(replica) = job.replicas.get(index) else { break };
@@ -156,14 +171,20 @@ impl<T: Config> Pallet<T> {
 				_ => continue,
 			};
 			missed += 1;
-			Self::miss(id, job, index as ReplicaId, reason);
+			Self::miss(id, job, index as ReplicaId, reason, decided_at);
 		}
 		missed
 	}
 
 	/// A worker did not do its duty: it loses its seat and a part of its bond.
-	fn miss(id: JobId, job: &mut Job<T::AccountId>, index: ReplicaId, reason: MissReason) {
-		let Some(seat) = Self::vacate(id, job, index, reason) else { return };
+	fn miss(
+		id: JobId,
+		job: &mut Job<T::AccountId>,
+		index: ReplicaId,
+		reason: MissReason,
+		decided_at: BlockNumber,
+	) {
+		let Some(seat) = Self::vacate(id, job, index, reason, decided_at) else { return };
 		Self::with_worker(&seat.worker, |info| info.blame(reason));
 		let attempt = job.replicas.get(usize::from(index)).map_or(0, |r| r.attempt);
 		Self::deposit_event(Event::ReplicaMissed {
@@ -176,12 +197,14 @@ impl<T: Config> Pallet<T> {
 		Self::slash(id, index, attempt, &seat, reason, None);
 	}
 
-	/// Takes a replica's worker away. The replica is drawn anew while it has attempts left, unless it missed its reveal.
+	/// Takes a replica's worker away, for a reason of block `decided_at`. The replica is drawn anew while it has attempts
+	/// left, unless it missed its reveal.
 	pub(crate) fn vacate(
 		id: JobId,
 		job: &mut Job<T::AccountId>,
 		index: ReplicaId,
 		reason: MissReason,
+		decided_at: BlockNumber,
 	) -> Option<Seat<T::AccountId>> {
 		let attempts = job.max_attempts(usize::from(index));
 		let record = job.replicas.get_mut(usize::from(index))?;
@@ -189,6 +212,7 @@ impl<T: Config> Pallet<T> {
 		debug_assert!(is_running(&record.state) || is_committed(&record.state));
 		record.state = if again { ReplicaState::Vacant } else { ReplicaState::Missed { reason } };
 		let seat = record.seat.take()?;
+		job.fixed_at = job.fixed_at.max(decided_at);
 		if job.former.try_push(fingerprint(&seat.operator)).is_err() {
 			defensive!("a job gives away at most `MAX_SEATS` seats");
 		}

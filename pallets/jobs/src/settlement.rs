@@ -91,7 +91,7 @@ impl<T: Config> Pallet<T> {
 					operator: seat.operator.clone(),
 					reason: MissReason::Disagreed,
 				});
-				let price = seat.ask.saturating_mul(Balance::from(job.max_units));
+				let price = job.price.saturating_mul(Balance::from(job.max_units));
 				let harmed = Some((job.requester.clone(), price));
 				Self::slash(id, index, replica.attempt, seat, MissReason::Disagreed, harmed);
 			}

@@ -57,8 +57,9 @@ impl<T: Config> Pallet<T> {
 	pub(crate) fn do_decline(worker: WorkerKey, id: JobId, replica: ReplicaId) -> DispatchResult {
 		let now = Self::now();
 		let mut job = Self::job_for(id, &worker, &WorkerCall::Decline { job: id, replica }, now)?;
-		let seat = Self::vacate(id, &mut job, replica, MissReason::NoShow);
+		let seat = Self::vacate(id, &mut job, replica, MissReason::NoShow, now);
 		ensure!(seat.is_some(), Error::<T>::NotAssigned);
+		Self::with_worker(&worker, |info| info.declined());
 		Self::store(id, job);
 		Self::deposit_event(Event::ReplicaDeclined { job: id, replica, worker });
 		Ok(())

@@ -35,7 +35,8 @@ impl<T: Config> Pallet<T> {
 		ensure!(spec.max_memory > 0 && spec.max_memory <= class.min_memory, Error::<T>::BadMemory);
 		ensure!(spec.max_output > 0 && spec.max_output <= MAX_OUTPUT_BYTES, Error::<T>::BadOutput);
 		ensure!(spec.input_len <= MAX_INPUT_BYTES, Error::<T>::InputTooLarge);
-		ensure!((1..=T::MaxRunBlocks::get()).contains(&spec.run_blocks), Error::<T>::BadRunBlocks);
+		let run_blocks = T::MinRunBlocks::get().max(1)..=T::MaxRunBlocks::get();
+		ensure!(run_blocks.contains(&spec.run_blocks), Error::<T>::BadRunBlocks);
 		ensure!(spec.price_per_unit >= T::MinPricePerUnit::get(), Error::<T>::PriceTooLow);
 		let usable = |at: &Locators| {
 			!at.is_empty()
@@ -89,6 +90,7 @@ impl<T: Config> Pallet<T> {
 				slot,
 				vacant_since: Some(now),
 				vacancy_left: T::OpenTtl::get(),
+				fixed_at: now,
 				run_blocks: spec.run_blocks,
 				max_units: spec.max_units,
 				price: spec.price_per_unit,

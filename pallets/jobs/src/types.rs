@@ -16,8 +16,8 @@ use sp_runtime::Permill;
 pub const MAX_LIVE: u32 = 32;
 /// Most seats that a job can give away in its life: each replica its attempts, each tie-break one.
 pub const MAX_SEATS: u32 = MAX_REPLICAS * MAX_ATTEMPTS as u32 + MAX_TIE_BREAKS;
-/// Reputation of a new worker, in parts per million.
-pub const START_REPUTATION: u32 = 500_000;
+/// Reputation of a new worker, in parts per million. It is low, so that few gain anything by registering anew.
+pub const START_REPUTATION: u32 = 250_000;
 /// The highest reputation.
 pub const MAX_REPUTATION: u32 = 1_000_000;
 /// The lowest reputation. It is not zero, so that a worker can earn its way back.
@@ -57,6 +57,8 @@ pub struct Job<AccountId> {
 	pub vacant_since: Option<BlockNumber>,
 	/// Blocks that the job may still wait for draws, counted from `vacant_since`.
 	pub vacancy_left: BlockNumber,
+	/// Last block in which somebody could influence which replicas are drawn: only a beacon newer than this draws them.
+	pub fixed_at: BlockNumber,
 	/// How long one replica may run, in blocks.
 	pub run_blocks: BlockNumber,
 	/// Most units of one replica.
@@ -195,11 +197,12 @@ impl<AccountId: PartialEq + Encode> Job<AccountId> {
 		}
 	}
 
-	/// The block in which the job needs to be looked at again, if nobody does anything.
+	/// The block in which the job needs to be looked at again, if nobody does anything. `patience` as in
+	/// [`Self::enough_at`].
 	///
 	/// A job without workers is tried again in the next block, and the longer it has waited the less often, so that
 	/// hopeless jobs do not fill the blocks.
-	pub fn next_timer(&self, now: BlockNumber) -> BlockNumber {
+	pub fn next_timer(&self, now: BlockNumber, patience: BlockNumber) -> BlockNumber {
 		let soon = now.saturating_add(1);
 		match self.next() {
 			Next::Wait(deadline) => deadline,
@@ -208,7 +211,8 @@ impl<AccountId: PartialEq + Encode> Job<AccountId> {
 				let retry = soon.saturating_add(now.saturating_sub(since) / RETRY_DIVISOR);
 				let end = since.saturating_add(self.vacancy_left);
 				let timer = self.deadline(is_running).map_or(end, |deadline| deadline.min(end));
-				timer.min(retry).max(soon)
+				let enough = self.enough_at(patience).unwrap_or(end);
+				timer.min(enough).min(retry).max(soon)
 			},
 			_ => soon,
 		}
@@ -234,6 +238,16 @@ impl<AccountId: PartialEq + Encode> Job<AccountId> {
 	/// Whether the job has waited for draws as long as it may.
 	pub fn vacancy_over(&self, now: BlockNumber) -> bool {
 		self.vacant_since.is_some_and(|since| now.saturating_sub(since) >= self.vacancy_left)
+	}
+
+	/// The block in which those who have committed need not wait any longer for replicas without a worker: they are
+	/// enough, nobody else is at work, and the draws have been in vain for `patience` blocks. A tie-break is not given
+	/// up like that: without it there is no quorum.
+	pub fn enough_at(&self, patience: BlockNumber) -> Option<BlockNumber> {
+		let enough = !self.in_tie_break()
+			&& self.running() == 0
+			&& self.committed() >= usize::from(self.quorum);
+		self.vacant_since.filter(|_| enough).map(|since| since.saturating_add(patience))
 	}
 
 	/// Gives up on the replicas that need a worker.
@@ -326,6 +340,8 @@ pub struct WorkerInfo<AccountId> {
 	pub class: ClassId,
 	/// Where it stands in the index of its class.
 	pub index: u32,
+	/// Block in which it was registered or last changed: only a newer beacon can draw it.
+	pub changed_at: BlockNumber,
 	/// What one unit costs.
 	#[codec(compact)]
 	pub ask: Balance,
@@ -362,6 +378,15 @@ impl<AccountId> WorkerInfo<AccountId> {
 			MissReason::Unrevealed => 5,
 			MissReason::Disagreed => 2,
 		};
+		self.lose(part);
+	}
+
+	/// Declining costs a hundredth of the reputation, so that nobody picks the best jobs at no cost.
+	pub fn declined(&mut self) {
+		self.lose(100);
+	}
+
+	fn lose(&mut self, part: u32) {
 		self.reputation =
 			self.reputation.saturating_sub(self.reputation / part).max(MIN_REPUTATION);
 	}

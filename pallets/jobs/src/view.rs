@@ -65,13 +65,15 @@ impl<T: Config> Pallet<T> {
 	pub fn why_not(id: JobId, worker: WorkerKey) -> Vec<Reason> {
 		let mut reasons = Vec::new();
 		let (job, info) = (Jobs::<T>::get(id), Workers::<T>::get(worker));
+		// Without a beacon it is as if the last one had come before everything.
+		let beacon = T::Randomness::beacon().map_or(0, |beacon| beacon.since);
 		match &job {
 			None => reasons.push(Reason::UnknownJob),
 			Some(job) => {
 				if job.wanted().next().is_none() {
 					reasons.push(Reason::NoVacancy);
 				}
-				if T::Randomness::beacon().is_none_or(|beacon| beacon.since <= job.submitted_at) {
+				if beacon <= job.fixed_at {
 					reasons.push(Reason::NoRandomness);
 				}
 			},
@@ -80,7 +82,11 @@ impl<T: Config> Pallet<T> {
 			reasons.push(Reason::UnknownWorker);
 		}
 		if let (Some(job), Some(info)) = (&job, &info) {
-			reasons.extend(Self::refusals(job, &worker, info, Self::now()));
+			for reason in Self::refusals(job, &worker, info, beacon, Self::now()) {
+				if !reasons.contains(&reason) {
+					reasons.push(reason);
+				}
+			}
 		}
 		reasons
 	}
@@ -109,7 +115,7 @@ impl<T: Config> Pallet<T> {
 			id,
 			state: job.state,
 			submitted_at: job.submitted_at,
-			next_timer: Some(job.next_timer(Self::now())),
+			next_timer: Some(job.next_timer(Self::now(), T::AcceptBlocks::get())),
 			escrow: job.escrow,
 			deposit: job.deposit,
 			spec: Specs::<T>::get(id),

@@ -62,13 +62,13 @@ impl WeightInfo for () {
 		accesses(22, 24)
 	}
 	fn register_worker() -> Weight {
-		accesses(6, 6)
+		accesses(8, 7)
 	}
 	fn update_worker() -> Weight {
 		accesses(8, 8)
 	}
 	fn retire_worker() -> Weight {
-		accesses(6, 9)
+		accesses(7, 10)
 	}
 	fn heartbeat() -> Weight {
 		accesses(2, 1)
@@ -107,7 +107,7 @@ impl WeightInfo for () {
 		accesses(2, 2)
 	}
 	fn service_draw(r: u32) -> Weight {
-		accesses(2, 0).saturating_add(accesses(33, 2).saturating_mul(r.into()))
+		accesses(3, 0).saturating_add(accesses(41, 2).saturating_mul(r.into()))
 	}
 	fn service_missed(r: u32) -> Weight {
 		accesses(4, 6).saturating_mul(r.into())

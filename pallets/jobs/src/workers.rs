@@ -5,14 +5,16 @@ use frame_support::{
 	traits::{fungible::MutateHold, Get},
 	BoundedVec,
 };
-use io_primitives::{call::registration_payload, Bonding, ClassId, ClassInfo, Profile, WorkerKey};
+use io_primitives::{
+	call::registration_payload, Balance, Bonding, ClassId, ClassInfo, Profile, WorkerKey,
+};
 use sp_core::{sr25519, H256};
 use sp_runtime::DispatchResult;
 
 use crate::{
 	types::{WorkerInfo, MAX_LIVE, START_REPUTATION},
 	ClassCount, ClassSlot, Classes, Config, Error, Event, Heartbeats, HoldReason, Pallet, Profiles,
-	Workers,
+	Workers, WorkersOf,
 };
 
 impl<T: Config> Pallet<T> {
@@ -30,9 +32,22 @@ impl<T: Config> Pallet<T> {
 		ensure!(profile.ask_per_unit >= T::MinPricePerUnit::get(), Error::<T>::PriceTooLow);
 		let valid = |url: &io_primitives::Locator| core::str::from_utf8(url).is_ok();
 		ensure!(profile.endpoints.iter().all(valid), Error::<T>::BadLocator);
-		let stake = T::Bonding::free(operator).saturating_add(T::Bonding::locked(operator));
+		let stake = Self::stake(operator);
+		// A bond follows the job's price, which is no less than what the worker asks.
 		ensure!(Self::bond(profile.ask_per_unit, 1) <= stake, Error::<T>::InsufficientBond);
 		Ok(())
+	}
+
+	/// An operator's own stake, whether or not jobs have locked it.
+	fn stake(operator: &T::AccountId) -> Balance {
+		T::Bonding::free(operator).saturating_add(T::Bonding::locked(operator))
+	}
+
+	/// Whether the operator still has at least half of the stake that its workers need. A slash must not put it out of
+	/// work at once, but who registers workers and then withdraws the stake shall not keep their chances.
+	pub(crate) fn backs_its_workers(operator: &T::AccountId) -> bool {
+		let needed = T::StakePerWorker::get().saturating_mul(WorkersOf::<T>::get(operator).into());
+		Self::stake(operator) >= needed / 2
 	}
 
 	pub(crate) fn do_register_worker(
@@ -46,6 +61,9 @@ impl<T: Config> Pallet<T> {
 		Self::check_profile(&operator, &profile)?;
 		let payload = registration_payload(Self::genesis(), &operator);
 		ensure!(sp_io::crypto::sr25519_verify(&proof, &payload, &worker), Error::<T>::BadProof);
+		let workers = WorkersOf::<T>::get(&operator).saturating_add(1);
+		let needed = T::StakePerWorker::get().saturating_mul(workers.into());
+		ensure!(Self::stake(&operator) >= needed, Error::<T>::StakeTooLow);
 		let deposit = T::WorkerDeposit::get();
 		T::Currency::hold(&HoldReason::WorkerDeposit.into(), &operator, deposit)?;
 
@@ -56,6 +74,7 @@ impl<T: Config> Pallet<T> {
 				operator: operator.clone(),
 				class,
 				index: Self::join_class(class, worker),
+				changed_at: Self::now(),
 				ask: profile.ask_per_unit,
 				capacity: profile.capacity,
 				engines: profile.engines,
@@ -64,6 +83,7 @@ impl<T: Config> Pallet<T> {
 				live: BoundedVec::new(),
 			},
 		);
+		WorkersOf::<T>::insert(&operator, workers);
 		Profiles::<T>::insert(worker, profile);
 		Self::deposit_event(Event::WorkerRegistered { worker, operator, class });
 		Ok(())
@@ -81,6 +101,7 @@ impl<T: Config> Pallet<T> {
 			info.class = profile.class;
 			info.index = Self::join_class(profile.class, worker);
 		}
+		info.changed_at = Self::now();
 		info.ask = profile.ask_per_unit;
 		info.capacity = profile.capacity;
 		info.engines = profile.engines;
@@ -95,6 +116,9 @@ impl<T: Config> Pallet<T> {
 		ensure!(info.live.is_empty(), Error::<T>::WorkerBusy);
 		Self::leave_class(info.class, info.index);
 		Workers::<T>::remove(worker);
+		WorkersOf::<T>::mutate_exists(&operator, |workers| {
+			*workers = workers.map(|count| count.saturating_sub(1)).filter(|count| *count > 0);
+		});
 		Profiles::<T>::remove(worker);
 		Heartbeats::<T>::remove(worker);
 		Self::give_back(HoldReason::WorkerDeposit, &operator, info.deposit);

@@ -58,12 +58,14 @@ impl pallet_io_jobs::Config for Runtime {
 	// The longest possible specification has 10,7 kB: 32 arguments and 8 places of 256 bytes, and the rest.
 	type MaxSpecBytes = ConstU32<12_288>;
 	type MinPricePerUnit = parameters::MinPricePerUnit;
+	type MinRunBlocks = ConstU32<{ parameters::MIN_RUN_BLOCKS }>;
 	type NoShowSlash = parameters::NoShowSlash;
 	type OpenTtl = parameters::OpenTtl;
 	type Randomness = IoRandomness;
 	type RevealBlocks = parameters::RevealBlocks;
 	type RuntimeHoldReason = RuntimeHoldReason;
 	type Slashing = IoStaking;
+	type StakePerWorker = parameters::StakePerWorker;
 	type UnrevealedSlash = parameters::UnrevealedSlash;
 	// Workers' calls have deadlines, are few (one for each step of a replica), and pay nothing: they go first.
 	type UnsignedPriority = ConstU64<{ u64::MAX / 2 }>;

@@ -35,6 +35,9 @@ pub mod dynamic_params {
 		/// Blocks from an offence to the payment of its slash.
 		#[codec(index = 2)]
 		pub static SlashDefer: BlockNumber = DAYS;
+		/// Own stake that an operator needs for each of its workers, in the smallest unit.
+		#[codec(index = 3)]
+		pub static StakePerWorker: Balance = 1_000 * IO;
 	}
 
 	/// The job market. Values that are read together are set together: each is one storage item, and each storage item
@@ -54,8 +57,11 @@ pub mod dynamic_params {
 	}
 }
 
-/// Time-outs of jobs, in blocks. Bounds: each at least 2, `open_ttl` and `max_run_blocks` at most 28 days, the others at
-/// most a day.
+/// The shortest time that a job may give a replica to run: a commitment needs some blocks to come in.
+pub const MIN_RUN_BLOCKS: BlockNumber = 5;
+
+/// Time-outs of jobs, in blocks. Bounds: each at least 2 and `max_run_blocks` at least [`MIN_RUN_BLOCKS`]; `open_ttl` and
+/// `max_run_blocks` at most 28 days, the others at most a day.
 #[derive(
 	Encode,
 	Decode,
@@ -100,7 +106,7 @@ impl JobTimers {
 			accept_blocks: day(self.accept_blocks),
 			reveal_blocks: day(self.reveal_blocks),
 			heartbeat_ttl: day(self.heartbeat_ttl),
-			max_run_blocks: month(self.max_run_blocks),
+			max_run_blocks: self.max_run_blocks.clamp(MIN_RUN_BLOCKS, 28 * DAYS),
 		}
 	}
 
@@ -256,6 +262,12 @@ impl<T: Ord, Parameter: Get<T>, Min: Get<T>, Max: Get<T>> Get<T> for Bounded<Par
 /// Least stake of an operator: 1 to 1,000,000 IO.
 pub type MinOperatorStake = Bounded<
 	dynamic_params::staking::MinOperatorStake,
+	ConstU128<IO>,
+	ConstU128<{ 1_000_000 * IO }>,
+>;
+/// Own stake that an operator needs for each of its workers: 1 to 1,000,000 IO.
+pub type StakePerWorker = Bounded<
+	dynamic_params::staking::StakePerWorker,
 	ConstU128<IO>,
 	ConstU128<{ 1_000_000 * IO }>,
 >;

@@ -16,6 +16,10 @@ fn draw_one(spec: JobSpec) -> Option<u8> {
 	Some(number(&seat.worker))
 }
 
+fn update(w: u8, profile: Profile) {
+	assert_ok!(IoJobs::update_worker(RuntimeOrigin::signed(account(w)), key(w), profile));
+}
+
 fn reasons_of(w: u8, spec: JobSpec) -> Vec<Reason> {
 	let id = submit(spec);
 	next_block();
@@ -30,7 +34,7 @@ fn should_lock_the_bond_and_tell_the_terms_when_a_worker_is_drawn() {
 		assert_eq!(job(id).state, JobState::Open);
 		next_block();
 		assert_eq!(job(id).state, JobState::Running);
-		assert_eq!(IoStaking::locked(&account(1)), 2_400);
+		assert_eq!(IoStaking::locked(&account(1)), 3_000);
 		assert_eq!(
 			events().last(),
 			Some(&Event::ReplicaAssigned {
@@ -40,10 +44,107 @@ fn should_lock_the_bond_and_tell_the_terms_when_a_worker_is_drawn() {
 				worker: key(1),
 				operator: account(1),
 				ask: 8,
-				bond: 2_400,
+				bond: 3_000,
 				deadline: now() + 10
 			})
 		);
+	});
+}
+
+#[test]
+fn should_lock_the_bond_of_the_jobs_price_when_a_worker_asks_for_less() {
+	ExtBuilder::default().workers(1).build_and_execute(|| {
+		update(1, Profile { ask_per_unit: 2, ..profile() });
+		let id = drawn(spec_of(1, 1));
+		let record = job(id);
+		let seat = record.replicas[0].seat.as_ref().unwrap();
+		assert_eq!((seat.ask, seat.bond), (2, 3_000));
+		assert_eq!(IoStaking::locked(&account(1)), 3_000);
+	});
+}
+
+#[test]
+fn should_not_win_by_an_ask_below_half_of_the_price() {
+	ExtBuilder::default().workers(2).build_and_execute(|| {
+		update(1, Profile { ask_per_unit: 2, ..profile() });
+		update(2, Profile { ask_per_unit: 5, ..profile() });
+		Workers::<Runtime>::mutate(key(2), |info| {
+			info.as_mut().unwrap().reputation += 1_000;
+		});
+		assert_eq!(draw_one(spec_of(1, 1)), Some(2));
+	});
+}
+
+#[test]
+fn should_not_draw_a_worker_when_the_operators_stake_is_below_half_of_what_its_workers_need() {
+	ExtBuilder::default().workers(1).build_and_execute(|| {
+		StakePerWorker::set(2 * STAKE + 2);
+		assert_eq!(reasons_of(1, spec_of(1, 1)), [Reason::InsufficientBond]);
+		StakePerWorker::set(2 * STAKE);
+		next_block();
+		assert_eq!(Workers::<Runtime>::get(key(1)).unwrap().live.len(), 1);
+	});
+}
+
+#[test]
+fn should_draw_anew_only_with_a_beacon_that_was_unknown_when_a_worker_declined() {
+	ExtBuilder::default().build_and_execute(|| {
+		BeaconAge::set(2);
+		let id = submit(spec_of(1, 1));
+		run_blocks(2);
+		assert_eq!(job(id).state, JobState::Open);
+		next_block();
+		assert_eq!(job(id).state, JobState::Running);
+		decline(id, 0);
+		run_blocks(2);
+		assert!(IoJobs::why_not(id, key(1)).contains(&Reason::NoRandomness));
+		assert_eq!(job(id).state, JobState::Open);
+		next_block();
+		assert_eq!(job(id).state, JobState::Running);
+	});
+}
+
+#[test]
+fn should_draw_anew_only_with_a_beacon_that_was_unknown_when_a_worker_missed_its_deadline() {
+	ExtBuilder::default().build_and_execute(|| {
+		BeaconAge::set(2);
+		let id = submit(spec_of(1, 1));
+		run_blocks(3);
+		// The block before the deadline was the last in which it could accept.
+		run_blocks(10);
+		assert_eq!((job(id).state, job(id).fixed_at), (JobState::Open, now() - 1));
+		run_blocks(1);
+		assert_eq!(job(id).state, JobState::Open);
+		next_block();
+		assert_eq!(job(id).state, JobState::Running);
+	});
+}
+
+#[test]
+fn should_not_draw_with_the_beacon_of_the_block_in_which_somebody_poked() {
+	ExtBuilder::default().build_and_execute(|| {
+		let id = drawn(spec());
+		for _ in 0..10 {
+			next_block_with(&mut WeightMeter::with_limit(Default::default()));
+		}
+		assert_ok!(IoJobs::poke(RuntimeOrigin::signed(account(101)), id));
+		assert_eq!(job(id).fixed_at, now());
+		assert_eq!(IoJobs::draw(id, &mut job(id), now()), 0);
+	});
+}
+
+#[test]
+fn should_not_draw_a_worker_that_has_changed_since_the_beacon_was_known() {
+	ExtBuilder::default().workers(1).build_and_execute(|| {
+		BeaconAge::set(2);
+		let id = submit(spec_of(1, 1));
+		run_to(3);
+		update(1, Profile { ask_per_unit: 9, ..profile() });
+		run_to(5);
+		assert_eq!(IoJobs::why_not(id, key(1)), [Reason::NoRandomness]);
+		assert_eq!(job(id).state, JobState::Open);
+		next_block();
+		assert_eq!(job(id).state, JobState::Running);
 	});
 }
 
@@ -168,9 +269,7 @@ fn should_tell_why_a_job_does_not_go_to_a_worker() {
 #[test]
 fn should_prefer_the_better_score_among_those_looked_at() {
 	ExtBuilder::default().workers(4).build_and_execute(|| {
-		let cheaper = Profile { ask_per_unit: 7, ..profile() };
-		let origin = RuntimeOrigin::signed(account(3));
-		assert_ok!(IoJobs::update_worker(origin, key(3), cheaper));
+		update(3, Profile { ask_per_unit: 7, ..profile() });
 		assert_eq!(draw_one(spec_of(1, 1)), Some(3));
 		// Half of its capacity is taken now: the others, all equal, score higher.
 		let second = draw_one(spec_of(1, 1)).unwrap();
@@ -226,6 +325,7 @@ fn reads_with(workers: u32) -> usize {
 				operator: operator.clone(),
 				class: 0,
 				index,
+				changed_at: 0,
 				ask: 8,
 				capacity: 2,
 				engines: io_primitives::Engines::WASM,
@@ -257,7 +357,7 @@ fn reads_with(workers: u32) -> usize {
 fn should_read_the_same_number_of_keys_for_10_and_for_100_000_workers() {
 	let few = reads_with(10);
 	assert_eq!(few, reads_with(100_000));
-	// The class count; and of each of 8 workers the slot, the record, the heartbeat and the operator's ledger; and the
-	// block number and its like, which every block reads anyhow.
-	assert!((33..=36).contains(&few), "{few}");
+	// The class count; and of each of 8 workers the slot, the record, the heartbeat, and the operator's ledger and number
+	// of workers; and the block number and its like, which every block reads anyhow.
+	assert!((41..=44).contains(&few), "{few}");
 }

@@ -5,8 +5,8 @@ use io_primitives::{JobState, ReplicaState};
 
 use crate::{mock::*, types::MIN_REPUTATION, *};
 
-/// Ask 8, 100 units, bond factor 3.
-const BOND: Balance = 2_400;
+/// Price 10, 100 units, bond factor 3.
+const BOND: Balance = 3_000;
 /// What an operator has beside its stake and its worker's deposit.
 const OPERATORS: Balance = FUNDS - 7;
 /// 3 replicas of 100 units at 10, and 5 % fee.
@@ -38,7 +38,7 @@ fn should_pay_everybody_and_refund_the_rest_when_all_agree() {
 		for replica in 0..3 {
 			let operator = worker_of(id, replica);
 			assert_eq!(free(operator), OPERATORS + 41 * 8);
-			assert_eq!(reputation(operator), 525_000);
+			assert_eq!(reputation(operator), 287_500);
 		}
 		assert_eq!(free(100), FUNDS - paid - fee);
 		// 40 % burnt, 20 % to the author, both rounded down; the treasury has the rest.
@@ -86,7 +86,7 @@ fn should_slash_and_not_pay_when_a_replica_disagrees() {
 		next_block();
 		assert_eq!(free(liar), OPERATORS);
 		assert_eq!(pending(liar), BOND / 2);
-		assert_eq!(reputation(liar), 250_000);
+		assert_eq!(reputation(liar), 125_000);
 		assert_eq!(outcome(id).paid, 2 * 41 * 8);
 		assert!(events().contains(&Event::Slashed {
 			job: id,
@@ -212,7 +212,7 @@ fn should_replace_and_slash_a_worker_that_does_not_accept() {
 		assert_eq!(seat(id, 0), silent);
 		next_block();
 		assert_eq!(pending(silent), BOND / 100);
-		assert_eq!(reputation(silent), 475_000);
+		assert_eq!(reputation(silent), 237_500);
 		assert_ne!(seat(id, 0), silent);
 		assert_eq!(job(id).replicas[0].attempt, 2);
 		assert!(events().contains(&Event::ReplicaMissed {
@@ -244,7 +244,7 @@ fn should_slash_a_worker_that_does_not_commit() {
 		accept(id, 0);
 		run_blocks(20);
 		assert_eq!(pending(slow), BOND / 10);
-		assert_eq!(reputation(slow), 450_000);
+		assert_eq!(reputation(slow), 225_000);
 	});
 }
 
@@ -279,6 +279,54 @@ fn should_reveal_without_another_draw_when_a_worker_declines_and_enough_have_com
 }
 
 #[test]
+fn should_reveal_with_a_quorum_of_commitments_when_nobody_fits_the_other_replica() {
+	ExtBuilder::default().workers(2).build_and_execute(|| {
+		let id = submit(spec());
+		next_block();
+		committed(id, &[1, 1]);
+		// The replica waits since block 1, and others have 10 blocks to accept.
+		run_to(10);
+		assert_eq!(job(id).state, JobState::Open);
+		next_block();
+		assert_eq!(job(id).state, JobState::Revealing);
+		reveal(id, 0, 1);
+		reveal(id, 1, 1);
+		next_block();
+		assert_eq!(outcome(id).paid, 2 * 41 * 8);
+	});
+}
+
+#[test]
+fn should_reveal_in_the_next_block_when_the_quorum_commits_after_a_long_search() {
+	ExtBuilder::default().workers(2).build_and_execute(|| {
+		let id = submit(spec());
+		next_block();
+		for replica in [0, 1] {
+			accept(id, replica);
+		}
+		run_blocks(15);
+		commit(id, 0, 1);
+		next_block();
+		assert_eq!(job(id).state, JobState::Open, "replica 1 is at work");
+		commit(id, 1, 1);
+		next_block();
+		assert_eq!(job(id).state, JobState::Revealing);
+	});
+}
+
+#[test]
+fn should_not_give_up_a_tie_break_when_it_takes_long_to_draw() {
+	ExtBuilder::default().workers(3).build_and_execute(|| {
+		let id = revealed(spec(), &[1, 2, 3]);
+		run_blocks(30);
+		assert_eq!((job(id).state, job(id).replicas.len()), (JobState::Open, 4));
+		register_operator(4);
+		next_block();
+		assert_eq!(job(id).wanted().count(), 0);
+	});
+}
+
+#[test]
 fn should_slash_a_worker_that_does_not_reveal_and_settle_with_the_others() {
 	ExtBuilder::default().build_and_execute(|| {
 		let id = drawn(spec());
@@ -290,7 +338,7 @@ fn should_slash_a_worker_that_does_not_reveal_and_settle_with_the_others() {
 		assert!(Jobs::<Runtime>::contains_key(id));
 		next_block();
 		assert_eq!(pending(hiding), BOND / 5);
-		assert_eq!(reputation(hiding), 400_000);
+		assert_eq!(reputation(hiding), 200_000);
 		assert_eq!(outcome(id).state, JobState::Settled);
 		assert_eq!(outcome(id).payees.len(), 2);
 	});
@@ -411,6 +459,7 @@ fn should_keep_reputation_above_its_floor() {
 		operator: (),
 		class: 0,
 		index: 0,
+		changed_at: 0,
 		ask: 1,
 		capacity: 1,
 		engines: Default::default(),

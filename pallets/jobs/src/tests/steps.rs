@@ -85,6 +85,20 @@ fn should_refuse_calls_that_have_expired_or_last_too_long() {
 }
 
 #[test]
+fn should_refuse_heartbeats_that_count_for_longer_than_a_worker_is_online() {
+	ExtBuilder::default().workers(1).build_and_execute(|| {
+		run_to(20);
+		let lasting = |blocks: BlockNumber| {
+			let (call, valid_until) = (heartbeat(2), now() + blocks);
+			let signature = pair(1).sign(&call.payload(IoJobs::genesis(), valid_until));
+			io_primitives::SignedWorkerCall { worker: key(1), call, valid_until, signature }
+		};
+		assert_eq!(apply(lasting(51)), custom(Error::ValidityTooLong));
+		assert_ok!(apply(lasting(50)));
+	});
+}
+
+#[test]
 fn should_give_each_step_its_own_place_in_the_pool() {
 	ExtBuilder::default().build_and_execute(|| {
 		let id = drawn(spec());
@@ -151,6 +165,8 @@ fn should_not_slash_when_a_worker_declines() {
 			replica: 0,
 			worker: key(worker)
 		}));
+		let reputation = Workers::<Runtime>::get(key(worker)).unwrap().reputation;
+		assert_eq!(reputation, 247_500, "a hundredth less");
 		let replica = &job(id).replicas[0];
 		assert_eq!((replica.state, replica.attempt), (ReplicaState::Vacant, 1));
 		assert_eq!(job(id).state, JobState::Open);

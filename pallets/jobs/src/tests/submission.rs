@@ -93,6 +93,7 @@ fn should_refuse_when_a_limit_is_zero_or_too_high() {
 		refuse(JobSpec { max_output: (1 << 30) + 1, ..spec() }, Error::BadOutput);
 		refuse(JobSpec { input_len: (1 << 30) + 1, ..spec() }, Error::InputTooLarge);
 		refuse(JobSpec { run_blocks: 0, ..spec() }, Error::BadRunBlocks);
+		refuse(JobSpec { run_blocks: 4, ..spec() }, Error::BadRunBlocks);
 		refuse(JobSpec { run_blocks: 101, ..spec() }, Error::BadRunBlocks);
 		refuse(JobSpec { price_per_unit: 1, ..spec() }, Error::PriceTooLow);
 	});

@@ -15,7 +15,7 @@ fn should_tell_a_worker_what_it_has_to_do() {
 		assert_eq!((assignment.job, assignment.replica, assignment.attempt), (id, 1, 1));
 		assert_eq!(assignment.spec, spec());
 		assert_eq!(assignment.deadline, now() + 10);
-		assert_eq!((assignment.ask, assignment.bond), (8, 2_400));
+		assert_eq!((assignment.ask, assignment.bond), (8, 3_000));
 		assert_eq!(assignment.state, ReplicaState::Assigned);
 		committed(id, &[1, 1, 1]);
 		let assignments = IoJobs::assignments(key(seat(id, 1)));
@@ -33,7 +33,7 @@ fn should_show_a_worker_as_the_chain_sees_it() {
 		assert_eq!(view.profile, profile());
 		assert_eq!((view.online, view.heartbeat_seq, view.last_heartbeat), (true, 1, Some(1)));
 		assert_eq!(view.live, [(id, 0)]);
-		assert_eq!(view.free_bond, STAKE - 2_400);
+		assert_eq!(view.free_bond, STAKE - 3_000);
 		assert_eq!(view.heartbeat_ttl, 50);
 		run_to(60);
 		assert!(!IoJobs::worker_view(key(1)).unwrap().online);
@@ -84,7 +84,7 @@ fn should_sum_up_an_operator() {
 		drawn(spec_of(2, 2));
 		let summary = IoJobs::operator_summary(account(1));
 		assert!(summary.is_operator);
-		assert_eq!((summary.free_bond, summary.locked_bond), (STAKE - 2_400, 2_400));
+		assert_eq!((summary.free_bond, summary.locked_bond), (STAKE - 3_000, 3_000));
 		let worker = &summary.workers[0];
 		assert_eq!((worker.worker, worker.live, worker.online), (key(1), 1, true));
 		let nobody = IoJobs::operator_summary(account(101));

@@ -19,7 +19,7 @@ fn should_register_a_worker_when_its_key_agrees() {
 	ExtBuilder::default().workers(1).build_and_execute(|| {
 		assert_ok!(try_register(20, 1, profile()));
 		let info = Workers::<Runtime>::get(key(20)).unwrap();
-		assert_eq!((info.operator, info.index, info.reputation), (account(1), 1, 500_000));
+		assert_eq!((info.operator, info.index, info.reputation), (account(1), 1, 250_000));
 		assert_eq!(Profiles::<Runtime>::get(key(20)), Some(profile()));
 		let held = Balances::balance_on_hold(&HoldReason::WorkerDeposit.into(), &account(1));
 		assert_eq!(held, 2 * WorkerDepositAmount::get());
@@ -34,6 +34,28 @@ fn should_register_a_worker_when_its_key_agrees() {
 fn should_refuse_when_the_account_is_no_operator() {
 	ExtBuilder::default().workers(1).build_and_execute(|| {
 		assert_noop!(try_register(20, 101, profile()), Error::<Runtime>::NotOperator);
+	});
+}
+
+#[test]
+fn should_refuse_another_worker_when_the_stake_does_not_cover_it() {
+	ExtBuilder::default().workers(1).build_and_execute(|| {
+		StakePerWorker::set(STAKE / 2);
+		// Locked stake counts as well.
+		drawn(spec_of(1, 1));
+		assert_ok!(try_register(20, 1, profile()));
+		assert_eq!(WorkersOf::<Runtime>::get(account(1)), 2);
+		assert_noop!(try_register(21, 1, profile()), Error::<Runtime>::StakeTooLow);
+		assert_ok!(IoJobs::retire_worker(RuntimeOrigin::signed(account(1)), key(20)));
+		assert_ok!(try_register(21, 1, profile()));
+	});
+}
+
+#[test]
+fn should_forget_the_count_when_an_operator_has_no_workers_left() {
+	ExtBuilder::default().workers(1).build_and_execute(|| {
+		assert_ok!(IoJobs::retire_worker(RuntimeOrigin::signed(account(1)), key(1)));
+		assert!(!WorkersOf::<Runtime>::contains_key(account(1)));
 	});
 }
 
