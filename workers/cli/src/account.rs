@@ -1,17 +1,21 @@
 //! `io account`: keys, balances, transfers.
 
-use std::{io::Read, path::PathBuf};
+use std::{
+	io::Read,
+	path::{Path, PathBuf},
+};
 
 use clap::{Args, Subcommand};
 use codec::Compact;
 use io_client::{Client, amount};
 use io_primitives::{AccountId, Balance};
 use serde_json::json;
+use zeroize::Zeroizing;
 
 use crate::{
 	App,
 	error::{Error, Result},
-	keys::{self, KeyArgs},
+	keys::{self, KeyArgs, PassphraseArgs},
 	output,
 };
 
@@ -22,12 +26,18 @@ pub(crate) enum AccountCommand {
 		/// The file to make; an existing one is never overwritten
 		#[arg(long, value_name = "FILE")]
 		key_file: PathBuf,
+		/// Encrypts the file
+		#[command(flatten)]
+		passphrase: PassphraseArgs,
 	},
 	/// Put a secret that you have into a key file; it is read from standard input
 	Import {
 		/// The file to make; an existing one is never overwritten
 		#[arg(long, value_name = "FILE")]
 		key_file: PathBuf,
+		/// Encrypts the file
+		#[command(flatten)]
+		passphrase: PassphraseArgs,
 	},
 	/// Show the address of a key
 	Show {
@@ -66,15 +76,17 @@ pub(crate) struct TransferArgs {
 
 pub(crate) async fn run(command: AccountCommand, app: &App) -> Result<()> {
 	match command {
-		AccountCommand::New { key_file } => make(&keys::new_phrase()?, &key_file, app),
-		AccountCommand::Import { key_file } => {
+		AccountCommand::New { key_file, passphrase } => {
+			make(&keys::new_phrase()?, &key_file, &passphrase, app)
+		},
+		AccountCommand::Import { key_file, passphrase } => {
 			app.output.note("type or paste the secret, then press Enter and Ctrl-D");
-			let mut secret = String::new();
+			let mut secret = Zeroizing::new(String::new());
 			std::io::stdin()
 				.take(4096)
 				.read_to_string(&mut secret)
 				.map_err(Error::file("read from", "standard input"))?;
-			make(secret.trim(), &key_file, app)
+			make(secret.trim(), &key_file, &passphrase, app)
 		},
 		AccountCommand::Show { key } => show(&key, app).await,
 		AccountCommand::Balance { address, key } => balance(address, &key, app).await,
@@ -82,16 +94,23 @@ pub(crate) async fn run(command: AccountCommand, app: &App) -> Result<()> {
 	}
 }
 
-fn make(secret: &str, path: &std::path::Path, app: &App) -> Result<()> {
+fn make(secret: &str, path: &Path, passphrase: &PassphraseArgs, app: &App) -> Result<()> {
 	let key = keys::parse(secret)?;
-	keys::write_file(path, secret)?;
 	let address = output::address(&Client::account_of(&key));
-	let json = json!({ "address": address, "key_file": path.display().to_string() });
+	let passphrase = passphrase.read()?;
+	keys::write_file(path, secret, &address, passphrase.as_ref().map(|text| text.as_str()))?;
+	let json = json!({
+		"address": address,
+		"key_file": path.display().to_string(),
+		"encrypted": passphrase.is_some(),
+	});
 	app.output.result(&json, || {
-		format!(
-			"{address}\nThe secret is in {}. Whoever has it has the account: keep a copy in a safe place.",
-			path.display()
-		)
+		let warning = if passphrase.is_some() {
+			"The secret is encrypted in {}. Keep a copy of it and of its passphrase in safe places."
+		} else {
+			"The secret is in {}. Whoever has it has the account: keep a copy in a safe place."
+		};
+		format!("{address}\n{}", warning.replace("{}", &path.display().to_string()))
 	})
 }
 

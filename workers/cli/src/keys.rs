@@ -1,5 +1,7 @@
 //! Secret keys: from files and file descriptors, never from the command line or the environment.
 
+mod sealed;
+
 use std::{
 	fs::{File, OpenOptions},
 	io::{Read, Write},
@@ -13,6 +15,9 @@ use io_client::{Client, Keypair};
 use io_primitives::{AccountId, WorkerKey};
 use sp_core::crypto::Ss58Codec;
 use subxt_signer::{SecretUri, bip39::Mnemonic};
+use zeroize::Zeroizing;
+
+use self::sealed::Sealed;
 
 use crate::{
 	App,
@@ -24,17 +29,41 @@ const MAX_KEY_BYTES: u64 = 4096;
 
 /// Which account signs.
 #[derive(Args, Clone, Debug, Default)]
-#[group(required = false, multiple = false)]
 pub(crate) struct KeyArgs {
 	/// File with the account's secret: a mnemonic phrase or a seed in hex, with or without derivation path
 	#[arg(long, value_name = "FILE")]
 	pub(crate) key_file: Option<PathBuf>,
 	/// Number of an open file descriptor to read the secret from
-	#[arg(long, value_name = "FD")]
+	#[arg(long, value_name = "FD", conflicts_with = "key_file")]
 	pub(crate) key_fd: Option<u32>,
 	/// One of the well-known accounts (alice, bob, charlie, dave, eve, ferdie); only on development chains
-	#[arg(long, value_name = "NAME", value_parser = dev_account)]
+	#[arg(long, value_name = "NAME", value_parser = dev_account, conflicts_with_all = ["key_file", "key_fd"])]
 	pub(crate) dev_account: Option<String>,
+	#[command(flatten)]
+	pub(crate) passphrase: PassphraseArgs,
+}
+
+/// The passphrase of an encrypted key file.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct PassphraseArgs {
+	/// File with the passphrase of an encrypted key file
+	#[arg(long, value_name = "FILE")]
+	pub(crate) passphrase_file: Option<PathBuf>,
+	/// Number of an open file descriptor to read the passphrase from
+	#[arg(long, value_name = "FD", conflicts_with = "passphrase_file")]
+	pub(crate) passphrase_fd: Option<u32>,
+}
+
+impl PassphraseArgs {
+	/// The passphrase, if one is named: without the end of its line.
+	pub(crate) fn read(&self) -> Result<Option<Zeroizing<String>>> {
+		let text = match (&self.passphrase_file, self.passphrase_fd) {
+			(Some(path), _) => read_file(path)?,
+			(None, Some(fd)) => read_fd(fd)?,
+			(None, None) => return Ok(None),
+		};
+		Ok(Some(Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned())))
+	}
 }
 
 /// A well-known account's derivation path.
@@ -56,12 +85,21 @@ impl KeyArgs {
 		let secret = if let Some(path) = &self.key_file {
 			read_file(path)?
 		} else if let Some(fd) = self.key_fd {
-			let path = format!("/dev/fd/{fd}");
-			read(File::open(&path).map_err(Error::file("open", &path))?, &path)?
+			read_fd(fd)?
 		} else {
 			return Ok(None);
 		};
-		parse(&secret).map(Some)
+		if !secret.trim_start().starts_with('{') {
+			return parse(&secret).map(Some);
+		}
+		let sealed: Sealed = serde_json::from_str(&secret)
+			.map_err(|e| Error::Local(format!("the key file is damaged: {e}")))?;
+		let passphrase = self.passphrase.read()?.ok_or_else(|| {
+			Error::Usage(
+				"the key file is encrypted: add --passphrase-file or --passphrase-fd".into(),
+			)
+		})?;
+		parse(&*sealed.open(&passphrase)?).map(Some)
 	}
 
 	/// A connection, and the key that signs. Well-known keys are refused on chains where money may be real.
@@ -105,23 +143,28 @@ impl KeyArgs {
 }
 
 /// The key in a file that only its owner can read.
-fn read_file(path: &Path) -> Result<String> {
-	let file = File::open(path).map_err(Error::file("open the key file", path))?;
-	let metadata = file.metadata().map_err(Error::file("read the key file", path))?;
+fn read_file(path: &Path) -> Result<Zeroizing<String>> {
+	let file = File::open(path).map_err(Error::file("open the secret", path))?;
+	let metadata = file.metadata().map_err(Error::file("read the secret", path))?;
 	if metadata.is_file() && metadata.permissions().mode() & 0o077 != 0 {
 		return Err(Error::Local(format!(
-			"others can read the key file {0}: run `chmod 600 {0}`",
+			"others can read {0}: run `chmod 600 {0}`",
 			path.display()
 		)));
 	}
 	read(file, &path.display().to_string())
 }
 
-fn read(file: File, name: &str) -> Result<String> {
-	let mut text = String::new();
+fn read_fd(fd: u32) -> Result<Zeroizing<String>> {
+	let path = format!("/dev/fd/{fd}");
+	read(File::open(&path).map_err(Error::file("open", &path))?, &path)
+}
+
+fn read(file: File, name: &str) -> Result<Zeroizing<String>> {
+	let mut text = Zeroizing::new(String::new());
 	file.take(MAX_KEY_BYTES)
 		.read_to_string(&mut text)
-		.map_err(Error::file("read the key in", name))?;
+		.map_err(Error::file("read the secret in", name))?;
 	Ok(text)
 }
 
@@ -143,18 +186,33 @@ pub(crate) fn parse(secret: &str) -> Result<Keypair> {
 }
 
 /// A new mnemonic phrase of 24 words.
-pub(crate) fn new_phrase() -> Result<String> {
-	let mut entropy = [0u8; 32];
-	getrandom::fill(&mut entropy)
+pub(crate) fn new_phrase() -> Result<Zeroizing<String>> {
+	let mut entropy = Zeroizing::new([0u8; 32]);
+	getrandom::fill(&mut *entropy)
 		.map_err(|e| Error::Local(format!("the system gives no random numbers: {e}")))?;
-	let phrase = Mnemonic::from_entropy(&entropy)
+	let phrase = Mnemonic::from_entropy(&*entropy)
 		.map_err(|e| Error::Local(format!("cannot make a phrase: {e}")))?;
-	Ok(phrase.to_string())
+	Ok(Zeroizing::new(phrase.to_string()))
 }
 
-/// Writes a secret to a new file that only its owner can read.
-pub(crate) fn write_file(path: &Path, secret: &str) -> Result<()> {
+/// Writes a secret to a new file that only its owner can read, encrypted if there is a passphrase.
+pub(crate) fn write_file(
+	path: &Path,
+	secret: &str,
+	address: &str,
+	passphrase: Option<&str>,
+) -> Result<()> {
 	let action = "make the key file";
+	let sealed = match passphrase {
+		Some(passphrase) => {
+			let sealed = Sealed::new(secret, address, passphrase)?;
+			let text = serde_json::to_string_pretty(&sealed)
+				.map_err(|e| Error::Local(format!("cannot write the key file: {e}")))?;
+			Some(text)
+		},
+		None => None,
+	};
+	let secret = sealed.as_deref().unwrap_or(secret);
 	let mut file = OpenOptions::new()
 		.write(true)
 		.create_new(true)
@@ -223,9 +281,10 @@ mod tests {
 		let path = dir.path().join("key");
 		let phrase = new_phrase().unwrap();
 		assert_eq!(phrase.split(' ').count(), 24);
-		write_file(&path, &phrase).unwrap();
-		assert_eq!(read_file(&path).unwrap().trim(), phrase);
-		assert!(write_file(&path, &phrase).is_err(), "an existing key is never overwritten");
+		write_file(&path, &phrase, "", None).unwrap();
+		assert_eq!(read_file(&path).unwrap().trim(), phrase.as_str());
+		let again = write_file(&path, &phrase, "", None);
+		assert!(again.is_err(), "an existing key is never overwritten");
 		std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
 		assert!(read_file(&path).unwrap_err().to_string().contains("chmod 600"));
 	}

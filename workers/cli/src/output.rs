@@ -113,6 +113,12 @@ pub(crate) fn money(value: Balance) -> String {
 	amount::display(value)
 }
 
+/// So many of something.
+pub(crate) fn count(number: u64, word: &str) -> String {
+	let plural = if number == 1 { "" } else { "s" };
+	format!("{number} {word}{plural}")
+}
+
 /// A worker's key.
 pub(crate) fn key(worker: &WorkerKey) -> String {
 	format!("0x{}", hex::encode(worker.0))

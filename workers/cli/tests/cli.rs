@@ -230,6 +230,36 @@ fn should_make_and_show_accounts_without_a_node() {
 }
 
 #[test]
+fn should_encrypt_key_file_when_a_passphrase_is_named() {
+	let dir = tempfile::tempdir().unwrap();
+	let (key, pass) = (dir.path().join("key"), dir.path().join("pass"));
+	let (key, pass) = (key.to_str().unwrap(), pass.to_str().unwrap());
+	let passphrase = |text: &str| {
+		std::fs::write(pass, text).unwrap();
+		std::fs::set_permissions(pass, std::fs::Permissions::from_mode(0o600)).unwrap();
+	};
+	passphrase("short\n");
+	let output = io(&["account", "new", "--key-file", key, "--passphrase-file", pass]);
+	assert_eq!(status(&output), 2, "{}", stderr(&output));
+	passphrase("correct horse battery\n");
+	let output = io(&["--json", "account", "new", "--key-file", key, "--passphrase-file", pass]);
+	assert_eq!(status(&output), 0, "{}", stderr(&output));
+	let made: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+	let show = ["--json", "account", "show", "--key-file", key];
+
+	let output = io(&show);
+	assert_eq!(status(&output), 2);
+	assert!(stderr(&output).contains("--passphrase-file"), "{}", stderr(&output));
+	let output = io(&[&show[..], &["--passphrase-file", pass]].concat());
+	let shown: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+	assert_eq!(shown["address"], made["address"]);
+	passphrase("another horse\n");
+	let output = io(&[&show[..], &["--passphrase-file", pass]].concat());
+	assert_eq!(status(&output), 4);
+	assert!(stderr(&output).contains("does not open"), "{}", stderr(&output));
+}
+
+#[test]
 fn should_import_secret_from_standard_input_and_never_show_it() {
 	let dir = tempfile::tempdir().unwrap();
 	let path = dir.path().join("key");

@@ -147,6 +147,9 @@ pub(crate) fn from_rpc(method: &str, error: subxt::rpcs::Error) -> Error {
 		},
 		Rpc::Deserialization(e) => Error::decode(format!("the answer to {method}"), e),
 		Rpc::Decode(e) => Error::decode(format!("the answer to {method}"), e),
+		Rpc::DisconnectedWillReconnect(_) => {
+			Error::Connection { method, reason: "it was lost, and is being restored".into() }
+		},
 		e => Error::Connection { method, reason: innermost(&e) },
 	}
 }

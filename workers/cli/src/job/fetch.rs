@@ -137,6 +137,8 @@ pub(super) async fn fetch_outcome(
 			Ok(_) => {
 				failures.push(format!("{name}: it is not the output that the workers agreed on"))
 			},
+			// This machine's fault, not the worker's.
+			Err(e @ Error::File { .. }) => return Err(e),
 			Err(e) => failures.push(format!("{name}: {e}")),
 		}
 	}

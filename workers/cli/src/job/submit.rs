@@ -181,10 +181,10 @@ fn price_text(price: &Price, spec: &JobSpec) -> String {
 		(
 			"work, at most",
 			format!(
-				"{} ({} replicas x {} units x {})",
+				"{} ({} x {} x {})",
 				money(price.work),
-				spec.replicas,
-				spec.max_units,
+				output::count(spec.replicas.into(), "replica"),
+				output::count(spec.max_units, "unit"),
 				money(spec.price_per_unit)
 			),
 		),

@@ -88,7 +88,7 @@ pub(super) async fn follow(
 		};
 		match head {
 			Some(Ok(head)) => {
-				follower.waiting = false;
+				follower.answered();
 				let looked = {
 					let mut look = std::pin::pin!(follower.look(head));
 					loop {
@@ -227,6 +227,14 @@ impl<'a> Follower<'a> {
 		if !self.waiting {
 			self.waiting = true;
 			self.say(&format!("waiting for the node: {e}"));
+		}
+	}
+
+	/// The node answers; that is said if it did not before.
+	fn answered(&mut self) {
+		if self.waiting {
+			self.waiting = false;
+			self.say("the node answers again");
 		}
 	}
 
@@ -372,6 +380,8 @@ impl<'a> Follower<'a> {
 			let mut json = job_json(view);
 			json["type"] = "state".into();
 			json["block"] = head.number.into();
+			// It does not change, and it is long.
+			json.as_object_mut().map(|fields| fields.remove("spec"));
 			self.app.output.record(&json)?;
 		}
 		let Some(display) = &mut self.display else { return Ok(()) };
@@ -523,8 +533,9 @@ fn describe(event: &JobEvent) -> (&'static str, String, Value) {
 		JobEvent::Revealed { replica, worker, digest, units, exit_code, output_at, .. } => (
 			"revealed",
 			format!(
-				"replica {replica}: {} shows its result: exit code {exit_code}, {units} units",
-				short_key(worker)
+				"replica {replica}: {} shows its result: exit code {exit_code}, {}",
+				short_key(worker),
+				output::count(*units, "unit")
 			),
 			json!({
 				"replica": replica,
