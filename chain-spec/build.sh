@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# Makes chain specs from the runtime inside io-node and the patches beside this file.
+#
+#   chain-spec/build.sh [-n <io-node>] [-o <folder>] [<name>...]
+#
+# Each <name> is a file patches/<name>.json; without names: `local`. Writes into the folder (default: target/chain-spec,
+# which git ignores):
+#
+#   <name>.plain.json   readable: names, properties, genesis as a patch of the runtime's default
+#   <name>.raw.json     the same as storage keys and values: what nodes of a network must share
+#   <name>.head         genesis head, in hex: for the registration on the relay chain
+#   <name>.wasm         genesis code, in hex: the same
+#
+# The raw spec holds the WASM, so it is megabytes; publish it with a release, do not commit it.
+set -euo pipefail
+
+HERE="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+NODE="${IO_NODE_BIN:-}"
+OUT="$HERE/../target/chain-spec"
+
+die() { printf 'error: %s\n' "$*" >&2; exit 1; }
+
+while getopts 'n:o:h' option; do
+	case "$option" in
+		n) NODE="$OPTARG" ;;
+		o) OUT="$OPTARG" ;;
+		*) sed -n '2,15s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
+	esac
+done
+shift $((OPTIND - 1))
+[ $# -gt 0 ] || set -- local
+
+if [ -z "$NODE" ]; then
+	for candidate in "${CARGO_TARGET_DIR:-$HERE/../target}"/{production,release,debug}/io-node; do
+		[ -x "$candidate" ] && NODE="$candidate" && break
+	done
+fi
+[ -n "$NODE" ] || die "io-node was not found: build it (cargo build -p io-node) or name it with -n"
+command -v jq >/dev/null || die "jq is missing: run scripts/setup.sh"
+mkdir -p "$OUT"
+
+for name in "$@"; do
+	patch="$HERE/patches/$name.json"
+	[ -f "$patch" ] || die "there is no $patch"
+	plain="$OUT/$name.plain.json"
+	raw="$OUT/$name.raw.json"
+	# Every network starts from the local preset: a network of our own differs by its patch alone.
+	"$NODE" export-chain-spec --chain local 2>/dev/null | jq --slurpfile patch "$patch" '. * $patch[0]' >"$plain"
+	"$NODE" export-chain-spec --chain "$plain" --raw 2>/dev/null >"$raw"
+	"$NODE" export-genesis-head --chain "$raw" 2>/dev/null >"$OUT/$name.head"
+	"$NODE" export-genesis-wasm --chain "$raw" 2>/dev/null >"$OUT/$name.wasm"
+	printf '%s: %s bytes of code, genesis head %s\n' "$name" "$(($(wc -c <"$OUT/$name.wasm") / 2 - 1))" "$OUT/$name.head"
+done
