@@ -169,7 +169,7 @@ impl std::fmt::Debug for Executor {
 }
 
 /// A program that is ready to run, or why it cannot.
-type Compiled = Result<(InstancePre<Host>, ModuleExport), String>;
+type Compiled = Result<Result<(InstancePre<Host>, ModuleExport), String>, Error>;
 
 /// How a program ended, and what it had used.
 struct Ended {
@@ -312,7 +312,7 @@ impl Executor {
 
 	/// Compiles in a thread that is left alone if it takes too long: the compiler cannot be interrupted. It then ends at
 	/// some time, and with a cache its work is not lost.
-	fn compile_watched(&self, program: Vec<u8>, watch: &Watch) -> Result<Compiled, Error> {
+	fn compile_watched(&self, program: Vec<u8>, watch: &Watch) -> Compiled {
 		let (result, compiled) = mpsc::channel();
 		let executor = self.clone();
 		thread::Builder::new()
@@ -325,7 +325,7 @@ impl Executor {
 		loop {
 			watch.check().map_err(|stop| stop.into_error(Path::new("")))?;
 			match compiled.recv_timeout(TICK) {
-				Ok(compiled) => return Ok(compiled),
+				Ok(compiled) => return compiled,
 				Err(mpsc::RecvTimeoutError::Timeout) => {},
 				Err(mpsc::RecvTimeoutError::Disconnected) => {
 					return Err(Error::Engine("the compiler panicked".into()));
@@ -334,20 +334,29 @@ impl Executor {
 		}
 	}
 
-	/// Compiles a program and checks that it is a WASI command. The error says why it is not.
+	/// Compiles a program and checks that it is a WASI command; if not, says why.
 	fn compile(&self, program: &[u8]) -> Compiled {
-		let module =
-			Module::from_binary(&self.engine, program).map_err(|error| format!("{error:#}"))?;
+		let module = match Module::from_binary(&self.engine, program) {
+			Ok(module) => module,
+			Err(error) => {
+				return match Module::validate(&self.engine, program) {
+					Err(invalid) => Ok(Err(format!("{invalid:#}"))),
+					// Nothing is wrong with the program, so it is this machine.
+					Ok(()) => Err(Error::Engine(format!("cannot compile: {error:#}"))),
+				};
+			},
+		};
 		let start = module
 			.get_export("_start")
 			.as_ref()
 			.and_then(|start| start.func())
 			.filter(|start| start.params().len() == 0 && start.results().len() == 0)
-			.and_then(|_| module.get_export_index("_start"))
-			.ok_or("`_start` has arguments or results")?;
-		let instance =
-			self.linker.instantiate_pre(&module).map_err(|error| format!("{error:#}"))?;
-		Ok((instance, start))
+			.and_then(|_| module.get_export_index("_start"));
+		let Some(start) = start else {
+			return Ok(Err("`_start` has arguments or results".into()));
+		};
+		let instance = self.linker.instantiate_pre(&module).map_err(|error| format!("{error:#}"));
+		Ok(instance.map(|instance| (instance, start)))
 	}
 }
 

@@ -380,6 +380,16 @@ fn should_give_no_result_when_the_wall_clock_runs_out() {
 }
 
 #[test]
+fn should_not_wait_for_the_compiler_when_the_task_is_over() {
+	let program = wat::parse_str(printing("x")).unwrap();
+	let over = Bench::new().limits(|limits| limits.wall_clock = Duration::ZERO);
+	assert!(matches!(over.try_run(&program), Err(Error::WallClock)));
+	let cancelled = Bench::new();
+	cancelled.control.cancel();
+	assert!(matches!(cancelled.try_run(&program), Err(Error::Cancelled)));
+}
+
+#[test]
 fn should_show_progress_when_a_program_runs() {
 	let text = module(
 		"sched_yield:",
