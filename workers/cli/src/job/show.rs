@@ -136,7 +136,7 @@ fn explain(reason: Reason) -> &'static str {
 		Reason::OwnJob => "the worker's operator submitted the job itself",
 		Reason::OperatorInJob => "the worker's operator has, or had, a replica of the job",
 		Reason::NoRandomness => {
-			"there was no fresh randomness in this block; it is tried again in the next"
+			"no randomness is known yet that is newer than the job and the worker's last change; the next blocks bring it"
 		},
 	}
 }
