@@ -26,7 +26,7 @@ struct Args {
 	#[arg(long)]
 	keep_logs: bool,
 	/// Milliseconds between the chain's blocks.
-	#[arg(long, default_value_t = 1_000)]
+	#[arg(long, default_value_t = 750)]
 	block_time: u64,
 	/// Use this node, which must run with `--dev` and off-chain workers, instead of starting one.
 	#[arg(long, value_name = "URL")]

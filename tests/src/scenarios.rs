@@ -55,6 +55,7 @@ pub fn all() -> Vec<Scenario> {
 		"expire", "a job that fits nobody expires", 180, ending::expire;
 		"faults", "nothing panics: dead node, wrong chain, wrong passphrase, taken port, garbage, stalled and wrong files", 300, faults::run;
 		"node-restart", "the node is stopped and killed in the middle of jobs", 300, node_restart::run;
+		// The last one: it leaves the node without off-chain workers.
 		"no-offchain-worker", "without the off-chain worker, workers settle a job over RPC", 240, node_restart::without_offchain_worker;
 	}
 }

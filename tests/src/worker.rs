@@ -35,6 +35,7 @@ pub struct RealWorker {
 	dir: PathBuf,
 	key: WorkerKey,
 	gateway_port: u16,
+	client: reqwest::Client,
 	process: Option<Process>,
 }
 
@@ -73,6 +74,7 @@ impl RealWorker {
 			name: name.into(),
 			key: sr25519::Public::from_raw([0; 32]),
 			gateway_port,
+			client: reqwest::Client::new(),
 			process: None,
 			dir,
 		};
@@ -159,7 +161,8 @@ impl RealWorker {
 	/// What it says of itself.
 	pub async fn status(&self) -> Result<serde_json::Value> {
 		let url = format!("{}/v1/status", self.gateway());
-		Ok(reqwest::Client::new()
+		Ok(self
+			.client
 			.get(url)
 			.timeout(Duration::from_secs(2))
 			.send()

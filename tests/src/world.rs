@@ -405,7 +405,7 @@ impl World {
 			price_per_unit: PRICE,
 			replicas: 3,
 			quorum: 2,
-			run_blocks: 40,
+			run_blocks: 80,
 			encryption: None,
 		})
 	}
@@ -522,6 +522,16 @@ impl World {
 			}
 		}
 		Ok(found)
+	}
+
+	/// Bond that was locked when an operator was drawn for a job.
+	pub fn bond_of(&self, job: JobId, operator: &AccountId) -> Result<Balance> {
+		for event in self.job_events(job).filter(|e| e.name == "ReplicaAssigned") {
+			if event.account("operator")? == *operator {
+				return event.number("bond");
+			}
+		}
+		bail!("{operator} was not drawn for job {job}")
 	}
 
 	/// Checks that exactly one slash was reported, for this reason, and waits until it is applied. Returns what was

@@ -29,7 +29,7 @@ pub(super) async fn run(world: &mut World) -> Result<()> {
 	for stages in STAGES {
 		let name = format!("crash-{}.wasm", stages[0]);
 		// Different programs, so that none is in the cache already.
-		let mut program = programs::work(2)?;
+		let mut program = programs::work(1)?;
 		program.extend(custom_section(stages[0]));
 		let mut spec = world.spec(market.class, &name, program)?;
 		spec.program_at = locators(&[&world.files.slow(&name)])?;
@@ -85,7 +85,7 @@ async fn wait_stage(
 		if Instant::now() > until {
 			bail!("job {job} was never in {stages:?}, only in {seen:?}");
 		}
-		tokio::time::sleep(Duration::from_millis(5)).await;
+		tokio::time::sleep(Duration::from_millis(15)).await;
 	}
 }
 

@@ -7,7 +7,7 @@ use io_primitives::{JobState, Program};
 use sp_core::H256;
 
 use crate::{
-	process::{describe, free_ports, run as run_program},
+	process::{free_ports, run as run_program},
 	programs,
 	worker::{Options, RealWorker},
 	world::{Market, Party, World, locators, private_file},
@@ -23,7 +23,6 @@ pub(super) async fn run(world: &mut World) -> Result<()> {
 	second_worker(world, &worker).await?;
 	garbage(world, &mut worker).await?;
 	bad_sources(world, &market, &mut worker).await?;
-	node_gone(world, &market, &mut worker).await?;
 	worker.process()?.ensure_running()?;
 	ensure!(!worker.process()?.output().contains("panicked at"), "the worker panicked");
 	ensure!(
@@ -193,38 +192,4 @@ async fn bad_sources(world: &mut World, market: &Market, worker: &mut RealWorker
 		"the worker's owner was slashed for the requester's fault"
 	);
 	worker.process()?.ensure_running()
-}
-
-/// The node dies while a worker and a CLI follow it; both survive, and the job settles.
-async fn node_gone(world: &mut World, market: &Market, worker: &mut RealWorker) -> Result<()> {
-	let mut spec = world.spec(market.class, "gone.wasm", programs::work(4)?)?;
-	(spec.replicas, spec.quorum, spec.run_blocks) = (1, 1, 60);
-	let job = world.submit(&spec, &market.requester).await?;
-	let log = world.dir.join("faults-watch.log");
-	let args = [
-		format!("--node={}", world.node.url()),
-		"--json".into(),
-		"job".into(),
-		"watch".into(),
-		job.to_string(),
-	];
-	let mut watch =
-		crate::process::Process::start("io job watch", &world.binaries.cli, &args, &log)?;
-	world
-		.wait_event("acceptance", world.job_limit(20), |e| e.of_job("ReplicaAccepted", job))
-		.await?;
-	watch.ensure_running()?;
-	world.restart_node(true, "always").await?;
-	let outcome = world.wait_end(job, world.job_limit(80)).await?;
-	world.check_settled(&spec, &outcome, 0)?;
-	let status = watch.wait(Duration::from_secs(60)).await?;
-	ensure!(
-		status.success() && !watch.output().contains("panicked at"),
-		"`io job watch` over a restart of the node: {}\n{}",
-		describe(status),
-		watch.output()
-	);
-	worker.process()?.ensure_running()?;
-	world.step("worker and `io job watch` survive the node's death and see the job settle");
-	Ok(())
 }

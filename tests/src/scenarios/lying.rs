@@ -9,7 +9,7 @@ use crate::{
 	programs,
 	puppet::{Answer, Conduct, Puppet},
 	worker::Options,
-	world::{ASK, World},
+	world::World,
 };
 
 pub(super) async fn run(world: &mut World) -> Result<()> {
@@ -47,14 +47,15 @@ pub(super) async fn run(world: &mut World) -> Result<()> {
 
 	let before = Books::now(&world.chain).await?;
 	let (amount, paid, burnt) = world.one_slash(liar, "Disagreed").await?;
-	let bond = Balance::from(spec.max_units) * ASK * 3;
+	let bond = world.bond_of(job, &liar.account)?;
+	let price = Balance::from(spec.max_units) * spec.price_per_unit;
+	ensure!(bond == 3 * price, "the bond of {} IO is not three times the price", io(bond));
 	ensure!(
 		amount == bond / 2,
 		"{} IO were slashed instead of half of {} IO",
 		io(amount),
 		io(bond)
 	);
-	let price = Balance::from(spec.max_units) * spec.price_per_unit;
 	ensure!(paid == (amount / 2).min(price), "the requester got {} IO", io(paid));
 	ensure!(paid + burnt == amount, "the parts are not the whole");
 	let after = Books::now(&world.chain).await?;

@@ -1,9 +1,12 @@
 //! The node goes away in the middle of a job, and a node without off-chain workers.
 
+use std::time::Duration;
+
 use anyhow::{Result, ensure};
-use io_primitives::ReplicaState;
+use io_primitives::{JobId, ReplicaState};
 
 use crate::{
+	process::{Process, describe},
 	programs,
 	worker::{Options, RealWorker},
 	world::{Market, World},
@@ -11,11 +14,12 @@ use crate::{
 
 pub(super) async fn run(world: &mut World) -> Result<()> {
 	let market = world.market("node-restart", 3).await?;
-	let workers = three_workers(world, &market, "node-restart", false).await?;
+	let mut workers = three_workers(world, &market, "node-restart", false).await?;
 	for (kill, how) in [(false, "stopped"), (true, "killed")] {
-		let mut spec = world.spec(market.class, "node-restart.wasm", programs::work(6)?)?;
-		(spec.run_blocks, spec.max_units) = (60, 20);
+		let mut spec = world.spec(market.class, "node-restart.wasm", programs::work(3)?)?;
+		(spec.run_blocks, spec.max_units) = (120, 20);
 		let job = world.submit(&spec, &market.requester).await?;
+		let mut watch = watch(world, job)?;
 		world
 			.wait_job(job, "acceptance by all", world.job_limit(20), |view| {
 				view.replicas
@@ -23,16 +27,41 @@ pub(super) async fn run(world: &mut World) -> Result<()> {
 					.all(|r| !matches!(r.state, ReplicaState::Vacant | ReplicaState::Assigned))
 			})
 			.await?;
+		watch.ensure_running()?;
 		world.step(format!("job {job} runs on three workers; the node is {how} now"));
 		world.restart_node(kill, "always").await?;
-		let outcome = world.wait_end(job, world.job_limit(80)).await?;
+		let outcome = world.wait_end(job, world.job_limit(200)).await?;
 		world.check_settled(&spec, &outcome, 0)?;
+		let status = watch.wait(Duration::from_secs(90)).await?;
+		ensure!(
+			status.success() && !watch.output().contains("panicked at"),
+			"`io job watch` over a restart of the node: {}\n{}",
+			describe(status),
+			watch.output()
+		);
+		world.step("`io job watch` outlived the node and saw the job settle");
 	}
 	for operator in &market.operators {
 		ensure!(world.slashes_of(&operator.account)?.is_empty(), "somebody was slashed");
 	}
-	drop(workers);
+	for worker in &mut workers {
+		worker.process()?.ensure_running()?;
+		ensure!(!worker.process()?.output().contains("panicked at"), "{} panicked", worker.name());
+	}
 	Ok(())
+}
+
+/// `io job watch`, running.
+fn watch(world: &World, job: JobId) -> Result<Process> {
+	let log = world.dir.join(format!("watch-{job}.log"));
+	let args = [
+		format!("--node={}", world.node.url()),
+		"--json".into(),
+		"job".into(),
+		"watch".into(),
+		job.to_string(),
+	];
+	Process::start("io job watch", &world.binaries.cli, &args, &log)
 }
 
 pub(super) async fn without_offchain_worker(world: &mut World) -> Result<()> {
@@ -45,7 +74,7 @@ pub(super) async fn without_offchain_worker(world: &mut World) -> Result<()> {
 	world.check_settled(&spec, &outcome, 0)?;
 	world.step("settled over RPC alone");
 	drop(workers);
-	world.restart_node(false, "always").await
+	Ok(())
 }
 
 async fn three_workers(

@@ -1,13 +1,8 @@
 //! Programs that do what they must not, or end as they please: each gives a result that all workers agree on.
 
 use anyhow::{Result, ensure};
-use io_primitives::JobId;
 
-use crate::{
-	programs,
-	worker::Options,
-	world::{Market, World},
-};
+use crate::{programs, worker::Options, world::World};
 
 /// Reserved exit codes: trap, out of fuel, memory limit, output limit, no valid module.
 const TRAP: i32 = -1;
@@ -39,12 +34,16 @@ pub(super) async fn run(world: &mut World) -> Result<()> {
 	];
 	let mut jobs = Vec::new();
 	for (i, (what, program, code)) in cases.into_iter().enumerate() {
-		jobs.push((what, submit(world, &market, i, program).await?, code));
+		let mut spec = world.spec(market.class, &format!("programs-{i}.wasm"), program)?;
+		spec.quorum = 3;
+		if code == OUT_OF_FUEL {
+			spec.max_units = 2;
+		}
+		let job = world.submit(&spec, &market.requester).await?;
+		jobs.push((what, job, spec, code));
 	}
-	for (what, job, code) in jobs {
-		let outcome = world.wait_end(job, world.job_limit(60)).await?;
-		let spec = world.spec(market.class, "unused", Vec::new())?;
-		let spec = io_primitives::JobSpec { quorum: 3, ..spec };
+	for (what, job, spec, code) in jobs {
+		let outcome = world.wait_end(job, world.job_limit(120)).await?;
 		world.check_settled(&spec, &outcome, code)?;
 		ensure!(outcome.payees.len() == 3, "not all three agreed");
 		ensure!(outcome.units >= 1, "no unit was paid");
@@ -58,10 +57,4 @@ pub(super) async fn run(world: &mut World) -> Result<()> {
 		ensure!(!worker.process()?.output().contains("panicked at"), "{} panicked", worker.name());
 	}
 	Ok(())
-}
-
-async fn submit(world: &mut World, market: &Market, i: usize, program: Vec<u8>) -> Result<JobId> {
-	let mut spec = world.spec(market.class, &format!("programs-{i}.wasm"), program)?;
-	spec.quorum = 3;
-	world.submit(&spec, &market.requester).await
 }

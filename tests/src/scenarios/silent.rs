@@ -1,7 +1,7 @@
 //! Workers that fall silent: before accepting, before committing, before revealing.
 
 use anyhow::{Result, ensure};
-use io_primitives::{Balance, JobState, ReplicaState};
+use io_primitives::{JobState, ReplicaState};
 use sp_core::H256;
 
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
 	programs,
 	puppet::{Answer, Conduct, Puppet},
 	worker::Options,
-	world::{ASK, Market, World},
+	world::{Market, World},
 };
 
 /// Of nobody's interest: these puppets never get as far as to show it, or show it alone.
@@ -70,20 +70,20 @@ pub(super) async fn run(world: &mut World) -> Result<()> {
 		let gone = Puppet::new(&world.uri(uri), Conduct::NeverAccepts, ANSWER)?.worker();
 		world.retire_worker(gone, operator).await?;
 	}
-	let job = world.submit(&spec, &market.requester).await?;
+	let second = world.submit(&spec, &market.requester).await?;
 	world
-		.wait_job(job, "the commitment", world.job_limit(20), |v| v.state == JobState::Revealing)
+		.wait_job(second, "the commitment", world.job_limit(20), |v| v.state == JobState::Revealing)
 		.await?;
 	world.step("drawn: a worker that commits and never reveals");
 	let _honest = honest_worker(world, &market, 3).await?;
-	let outcome = world.wait_end(job, world.job_limit(80)).await?;
+	let outcome = world.wait_end(second, world.job_limit(80)).await?;
 	world.check_settled(&spec, &outcome, 0)?;
 	world.step("a tie-break replica settles the job");
 
-	let bond = Balance::from(spec.max_units) * ASK * 3;
-	for (operator, reason, percent) in
-		[(sleeper, "NoShow", 1), (idler, "Late", 10), (hider, "Unrevealed", 20)]
+	for (job, operator, reason, percent) in
+		[(job, sleeper, "NoShow", 1), (job, idler, "Late", 10), (second, hider, "Unrevealed", 20)]
 	{
+		let bond = world.bond_of(job, &operator.account)?;
 		let (amount, _, _) = world.one_slash(operator, reason).await?;
 		ensure!(
 			amount == bond * percent / 100,
