@@ -27,7 +27,7 @@ await new Promise((resolve, reject) => {
 		if (dispatchError) {
 			const { section, name, docs } = dispatchError.isModule ? api.registry.findMetaError(dispatchError.asModule) : { name: dispatchError.type };
 			reject(new Error(`${section ?? ''}.${name} ${docs?.join(' ') ?? ''}`));
-		} else if (status.isInBlock) {
+		} else if (status.isInBlock || status.isFinalized) {
 			resolve();
 		}
 	}).catch(reject);

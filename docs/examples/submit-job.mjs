@@ -77,7 +77,7 @@ jobId = await new Promise((resolve, reject) => {
 			reject(new Error(`${section}.${name}: ${docs.join(' ')}`));
 		} else if (dispatchError) {
 			reject(new Error(dispatchError.toString()));
-		} else if (status.isInBlock) {
+		} else if (status.isInBlock || status.isFinalized) {
 			resolve(events.find(({ event }) => api.events.ioJobs.JobSubmitted.is(event)).event.data.job);
 		}
 	}).catch(reject);

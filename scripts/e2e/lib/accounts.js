@@ -1,7 +1,8 @@
 // Keys and money.
 
 import { Keyring } from '@polkadot/keyring';
-import { cryptoWaitReady } from '@polkadot/util-crypto';
+import { u8aToHex } from '@polkadot/util';
+import { cryptoWaitReady, randomAsU8a } from '@polkadot/util-crypto';
 
 import { send } from './tx.js';
 
@@ -12,11 +13,17 @@ export const IO = 10n ** 12n;
 
 const keyring = new Keyring({ type: 'sr25519', ss58Format: 42 });
 
-/** The key of a development account or of any other derivation, for instance `//Alice`. */
-export const key = (uri) => keyring.addFromUri(uri);
+/** Keys of this process differ from those of all others, so that files can share a chain and be run again on it. */
+const scope = `//${u8aToHex(randomAsU8a(8)).slice(2)}`;
+
+/** An account of this test file, for instance `//Requester`. */
+export const key = (path) => keyring.addFromUri(secretOf(path));
+
+/** The secret of such an account. */
+export const secretOf = (path) => `${scope}${path}`;
 
 /** Collator and superuser of development chains. */
-export const alice = key('//Alice');
+export const alice = keyring.addFromUri('//Alice');
 
 /** Gives each account that much out of Alice's purse, all in one transaction. */
 export function fund(chain, pairs, amount) {

@@ -1,99 +1,37 @@
-// A development chain of its own for each test file: a real `io-node --dev`, on free ports, killed at the end.
+// The chain under test, as polkadot.js sees it.
 
-import { spawn } from 'node:child_process';
-import { accessSync, constants, mkdtempSync, openSync, closeSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { ApiPromise, WsProvider } from '@polkadot/api';
 
-/** Milliseconds between two blocks of the test chain. Timers count blocks, so nothing but patience depends on it. */
-export const BLOCK_TIME = Number(process.env.IO_E2E_BLOCK_TIME ?? 500);
+import { alice } from './accounts.js';
+import { BLOCK_TIME, Node, tail } from './node.js';
+import { sudo } from './tx.js';
 
-const START_SECONDS = 120;
+/** The hardware class of this test file: no other file's workers are in it. Known once the chain is connected. */
+export const home = { class: 0 };
 
-// The shell ends the node as soon as its standard input closes. That also happens when this process is killed the
-// hard way, so no node outlives its test.
-const GUARD = `
-exec 3<&0
-"$@" 3<&- </dev/null &
-node=$!
-( cat <&3 >/dev/null; kill -KILL $node 2>/dev/null ) &
-guard=$!
-wait $node; code=$?
-kill $guard 2>/dev/null
-exit $code`;
-
-/** A running chain and the polkadot.js API that is connected to it. */
+/** A connection to a running chain. */
 export class Chain {
-	/** The path of the node's binary, from the environment. */
-	static binary() {
-		const path = process.env.IO_NODE_BIN;
-		if (!path) {
-			throw new Error('set IO_NODE_BIN to the path of the io-node binary, for instance target/debug/io-node');
-		}
-		try {
-			accessSync(path, constants.X_OK);
-		} catch {
-			throw new Error(`IO_NODE_BIN names ${path}, which is not there or cannot be executed: build the node first`);
-		}
-		return path;
-	}
-
-	/** Starts a node and connects to it. `args` are more arguments of the node. */
-	static async start({ blockTime = BLOCK_TIME, args = [] } = {}) {
+	/** Connects to the node that `run.js` has started, or to one of its own if a test file is run without it. */
+	static async start() {
 		const chain = new Chain();
 		try {
-			await chain.#launch(blockTime, args);
+			if (process.env.IO_E2E_URL) {
+				chain.url = process.env.IO_E2E_URL;
+				chain.logFile = process.env.IO_E2E_LOG;
+			} else {
+				chain.node = await Node.start();
+				chain.url = chain.node.url;
+				chain.logFile = chain.node.logFile;
+			}
 			await chain.#connect();
+			[home.class] = await chain.newClasses(1);
 		} catch (error) {
-			const log = chain.log();
 			await chain.stop();
-			throw new Error(`the chain did not start: ${error.message}\n--- end of the node's log\n${log}`, { cause: error });
+			throw error;
 		}
 		return chain;
-	}
-
-	async #launch(blockTime, args) {
-		const [rpc, p2p, metrics] = await freePorts(3);
-		this.url = `ws://127.0.0.1:${rpc}`;
-		this.metricsUrl = `http://127.0.0.1:${metrics}/metrics`;
-		this.folder = mkdtempSync(join(tmpdir(), 'io-e2e-'));
-		this.logFile = join(this.folder, 'node.log');
-		const out = openSync(this.logFile, 'w');
-		this.process = spawn(
-			'sh',
-			[
-				'-c', GUARD, 'sh', Chain.binary(),
-				'--dev', '--tmp',
-				'--dev-block-time', `${blockTime}`,
-				'--rpc-port', `${rpc}`,
-				'--port', `${p2p}`,
-				'--prometheus-port', `${metrics}`,
-				// The workers of these tests talk to the chain by RPC; gateways of other chains shall not be disturbed.
-				'--offchain-worker', 'never',
-				'--no-telemetry',
-				'--no-hardware-benchmarks',
-				...args,
-			],
-			// The temporary data of `--tmp` goes where we remove it.
-			{ stdio: ['pipe', out, out], env: { ...process.env, TMPDIR: this.folder } },
-		);
-		closeSync(out);
-		this.exited = new Promise((resolve) => this.process.once('close', resolve));
-		this.process.stdin.on('error', () => {});
-		const deadline = Date.now() + START_SECONDS * 1000;
-		while (!(await answers(rpc))) {
-			if (this.process.exitCode !== null) {
-				throw new Error(`the node ended by itself with status ${this.process.exitCode}`);
-			}
-			if (Date.now() > deadline) {
-				throw new Error(`no answer on port ${rpc} within ${START_SECONDS} s`);
-			}
-			await sleep(100);
-		}
 	}
 
 	async #connect() {
@@ -107,6 +45,17 @@ export class Chain {
 			Object.assign(console, { warn, error });
 		}
 		this.genesis = this.api.genesisHash.toU8a();
+	}
+
+	/** Adds that many hardware classes that nobody is in, and returns their numbers. */
+	async newClasses(count, changes = {}) {
+		const { query, tx } = this.api;
+		const used = (await query.ioJobs.classes.keys()).map(({ args: [id] }) => id.toNumber());
+		const first = Math.max(99, ...used) + 1;
+		const ids = Array.from({ length: count }, (_, i) => first + i);
+		const info = { engine: 'Wasm', minMemory: 1024, minVram: 0, accelerator: 'None', ...changes };
+		await sudo(this, tx.utility.batchAll(ids.map((id) => tx.ioJobs.setClass(id, info))), alice);
+		return ids;
 	}
 
 	/** Sends one JSON-RPC request and returns its result as it came. */
@@ -145,66 +94,21 @@ export class Chain {
 					return found;
 				}
 				if (now - start > blocks) {
-					throw new Error(`expected: ${what} within ${blocks} blocks of block ${start}; it did not happen\n${this.log()}`);
+					throw new Error(`expected: ${what} within ${blocks} blocks of block ${start}; it did not happen\n${tail(this.logFile)}`);
 				}
 				last = now;
 				stuck = Date.now();
 			}
 			if (Date.now() - stuck > 60_000) {
-				throw new Error(`expected: ${what}; the chain stands still at block ${now} since a minute\n${this.log()}`);
+				throw new Error(`expected: ${what}; the chain stands still at block ${now} since a minute\n${tail(this.logFile)}`);
 			}
 			await sleep(Math.min(100, BLOCK_TIME / 4));
 		}
 	}
 
-	/** The last lines of the node's log. */
-	log(lines = 40) {
-		try {
-			return readFileSync(this.logFile, 'utf8').trimEnd().split('\n').slice(-lines).join('\n');
-		} catch {
-			return '(there is no log)';
-		}
-	}
-
-	/** Disconnects and ends the node. Can be called in any state, more than once. */
+	/** Disconnects, and ends the node if it is our own. Can be called in any state, more than once. */
 	async stop() {
 		await this.api?.disconnect().catch(() => {});
-		if (this.process) {
-			this.process.stdin.end();
-			await this.exited;
-		}
-		if (this.folder && !process.env.IO_E2E_KEEP_LOGS) {
-			rmSync(this.folder, { recursive: true, force: true });
-		} else if (this.folder) {
-			console.error(`the node's log is kept: ${this.logFile}`);
-		}
-	}
-}
-
-/** That many free TCP ports of the loopback interface. */
-async function freePorts(count) {
-	const servers = await Promise.all(
-		Array.from({ length: count }, () => new Promise((resolve, reject) => {
-			const server = createServer();
-			server.once('error', reject);
-			server.listen(0, '127.0.0.1', () => resolve(server));
-		})),
-	);
-	const ports = servers.map((server) => server.address().port);
-	await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-	return ports;
-}
-
-async function answers(port) {
-	try {
-		const response = await fetch(`http://127.0.0.1:${port}`, {
-			method: 'POST',
-			headers: { 'content-type': 'application/json' },
-			body: JSON.stringify({ id: 1, jsonrpc: '2.0', method: 'chain_getHeader', params: [] }),
-			signal: AbortSignal.timeout(2000),
-		});
-		return Boolean((await response.json()).result);
-	} catch {
-		return false;
+		await this.node?.stop();
 	}
 }

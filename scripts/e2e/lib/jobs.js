@@ -3,6 +3,7 @@
 import { stringToU8a } from '@polkadot/util';
 
 import { IO } from './accounts.js';
+import { home } from './chain.js';
 import { blake3Of } from './protocol.js';
 import { eventsAt, one, send } from './tx.js';
 
@@ -18,7 +19,7 @@ export function spec(changes = {}) {
 		input: new Uint8Array(32),
 		inputLen: 0,
 		args: ['--scene', 'spheres'],
-		class: 0,
+		class: home.class,
 		maxUnits: 10,
 		maxMemory: 64,
 		maxOutput: 65_536,

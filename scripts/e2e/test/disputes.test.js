@@ -11,8 +11,8 @@ import { assertFails, eventsAt, eventsBetween, one, sudo } from '../lib/tx.js';
 import { ASK, crew, dismiss, STAKE, UNITS } from '../lib/worker.js';
 
 const requester = key('//Requester');
-/** Bond of one replica: three times what the replica can earn at most. */
-const BOND = 3n * 10n * ASK;
+/** Bond of one replica: three times what the job pays for it at most, whatever the worker asks. */
+const BOND = 3n * 10n * PRICE;
 /** Blocks between an offence and its slash, on development chains. */
 const SLASH_DEFER = 20;
 
@@ -99,8 +99,7 @@ test('should give the stake back when the administrator cancels a slash in time'
 
 test('should fail, refund everything and slash nobody when no two results are equal', async () => {
 	const { api } = chain;
-	const classId = 20;
-	await sudo(chain, api.tx.ioJobs.setClass(classId, { engine: 'Wasm', minMemory: 1024, minVram: 0, accelerator: 'None' }), alice);
+	const [classId] = await chain.newClasses(1);
 	const liars = await crew(chain, ['lying', 'lying', 'lying', 'lying'], { name: '/liar', classId });
 	workers.push(...liars);
 	const start = await money(chain, requester);

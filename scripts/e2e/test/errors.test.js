@@ -8,19 +8,20 @@ import { after, before, describe, test } from 'node:test';
 import { u8aConcat } from '@polkadot/util';
 
 import { alice, fund, IO, key } from '../lib/accounts.js';
-import { Chain } from '../lib/chain.js';
+import { Chain, home } from '../lib/chain.js';
 import { spec, submit } from '../lib/jobs.js';
 import { view } from '../lib/reads.js';
 import { assertFails, send, sudo } from '../lib/tx.js';
 import { PURSE, recruit, STAKE } from '../lib/worker.js';
 
-const KERNEL_CLASS = 30;
 const MAX_U128 = 2n ** 128n - 1n;
 const NOT_UTF8 = Uint8Array.from([0xff, 0xfe]);
 
 const requester = key('//Requester');
 const stranger = key('//Stranger');
 let chain;
+/** A class that executes no programs. */
+let kernels;
 /** Registered, and never takes part. */
 let worker;
 /** Not registered; its operator is one. */
@@ -35,7 +36,7 @@ before(async () => {
 	[worker, spare, busy] = recruit(chain, ['silent', 'silent', 'late']);
 	const operators = [worker, spare, busy].map(({ operator }) => operator);
 	await fund(chain, [requester, stranger, ...operators], PURSE);
-	await sudo(chain, tx.ioJobs.setClass(KERNEL_CLASS, { engine: 'Kernel', minMemory: 1024, minVram: 0, accelerator: 'Cuda' }), alice);
+	[kernels] = await chain.newClasses(1, { engine: 'Kernel', accelerator: 'Cuda' });
 	await Promise.all(operators.map((operator) => send(chain, tx.ioStaking.registerOperator(STAKE, 'test'), operator)));
 	await send(chain, worker.registration(), worker.operator);
 	await busy.join();
@@ -68,7 +69,7 @@ describe('a specification', { concurrency: true }, () => {
 		['UnsupportedEngine', 'the program is a container image', { program: { Oci: { manifestDigest: new Uint8Array(32) } } }],
 		['SealedOutputUnsupported', 'the output shall be sealed', { encryption: new Uint8Array(32) }],
 		['UnknownClass', 'there is no such hardware class', { class: 999 }],
-		['ClassMismatch', 'the class executes other programs', { class: KERNEL_CLASS }],
+		['ClassMismatch', 'the class executes other programs', () => ({ class: kernels })],
 		['BadUnits', 'no unit may be used', { maxUnits: 0 }],
 		['BadMemory', 'no memory may be used', { maxMemory: 0 }],
 		['BadMemory', 'the class has less memory', { maxMemory: 2 ** 31 }],
@@ -80,6 +81,7 @@ describe('a specification', { concurrency: true }, () => {
 		['BadLocator', 'a locator is no text', { programAt: [NOT_UTF8] }],
 		['BadLocator', 'the input can be had nowhere', { inputLen: 1 }],
 		['BadRunBlocks', 'there is no time to run', { runBlocks: 0 }],
+		['BadRunBlocks', 'no worker could commit in time', { runBlocks: 4 }],
 		['BadRunBlocks', 'it may run for ever', { runBlocks: 2 ** 32 - 1 }],
 	];
 	for (const [name, when, changes] of cases) {
@@ -96,7 +98,7 @@ describe('a specification', { concurrency: true }, () => {
 
 	/** polkadot.js takes bytes that are no text only as hex. */
 	function typed(changes) {
-		const { programAt, ...rest } = spec(changes);
+		const { programAt, ...rest } = spec(typeof changes === 'function' ? changes() : changes);
 		return { ...rest, programAt: programAt.map((at) => (at instanceof Uint8Array ? `0x${Buffer.from(at).toString('hex')}` : at)) };
 	}
 });
@@ -151,6 +153,7 @@ describe('an operator who has devices', { concurrency: true }, () => {
 		['NotYourWorker', "it retires somebody else's device", (tx) => tx.ioJobs.retireWorker(worker.pair.publicKey)],
 	]);
 	mistakes(() => worker.operator, 'ioJobs', [
+		['StakeTooLow', 'its stake does not cover one more device', () => spare.registration({ operator: worker.operator })],
 		['BadCapacity', 'it updates a device to run nothing', (tx) => tx.ioJobs.updateWorker(worker.pair.publicKey, { ...worker.profile, capacity: 0 })],
 	]);
 	mistakes(() => busy.operator, 'ioJobs', [
@@ -185,9 +188,9 @@ describe('stake', { concurrency: true }, () => {
 
 describe('the administrator', { concurrency: true }, () => {
 	for (const [name, when, call] of [
-		['BadClass', 'a class has no memory', (tx) => tx.ioJobs.setClass(31, { engine: 'Wasm', minMemory: 0, minVram: 0, accelerator: 'None' })],
+		['BadClass', 'a class has no memory', (tx) => tx.ioJobs.setClass(1_000, { engine: 'Wasm', minMemory: 0, minVram: 0, accelerator: 'None' })],
 		['BadClass', 'the number of a class is too high', (tx) => tx.ioJobs.setClass(65_535, { engine: 'Wasm', minMemory: 1, minVram: 0, accelerator: 'None' })],
-		['ClassInUse', 'a class that has workers is removed', (tx) => tx.ioJobs.setClass(0, null)],
+		['ClassInUse', 'a class that has workers is removed', (tx) => tx.ioJobs.setClass(home.class, null)],
 	]) {
 		test(`should be refused with ${name} when ${when}`, () => assert.rejects(
 			sudo(chain, call(chain.api.tx), alice),

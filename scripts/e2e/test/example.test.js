@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { fund, IO, key } from '../lib/accounts.js';
+import { fund, IO, key, secretOf } from '../lib/accounts.js';
 import { Chain } from '../lib/chain.js';
 import { example } from '../lib/example.js';
 import { send } from '../lib/tx.js';
@@ -13,7 +13,7 @@ let chain;
 let workers = [];
 before(async () => {
 	chain = await Chain.start();
-	workers = await crew(chain, ['honest', 'honest', 'honest']);
+	workers = await crew(chain, ['honest', 'honest', 'honest'], { classId: 0 });
 });
 after(() => dismiss(chain, workers));
 
@@ -31,7 +31,7 @@ test('should settle the job of the documentation when a reader runs it', async (
 test('should say why when the account of the example cannot pay', async () => {
 	const submitJob = example('submit-job.mjs');
 	const program = submitJob.write('program.wasm', Uint8Array.from([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]));
-	const { status, output } = await submitJob.run(chain.url, '//Beggar', program, 'http://127.0.0.1:1/program.wasm');
+	const { status, output } = await submitJob.run(chain.url, secretOf('//Beggar'), program, 'http://127.0.0.1:1/program.wasm');
 	assert.equal(status, 1, output);
 	assert.match(output, /refused: .+/);
 });
@@ -41,7 +41,7 @@ test('should register session keys with a proof when a collator runs the example
 	const collator = key('//Collator');
 	await fund(chain, [collator], 2_000n * IO);
 	const setKeys = example('set-session-keys.mjs');
-	const { status, output } = await setKeys.run(chain.url, setKeys.write('secret', '//Collator\n'));
+	const { status, output } = await setKeys.run(chain.url, setKeys.write('secret', `${secretOf('//Collator')}\n`));
 	assert.equal(status, 0, output);
 	const registered = (await query.session.nextKeys(collator.address)).unwrap();
 	assert.match(output, new RegExp(registered.toHex()));

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { fund, IO, issuance, key, money } from '../lib/accounts.js';
+import { alice, fund, IO, issuance, key, money } from '../lib/accounts.js';
 import { Chain } from '../lib/chain.js';
 import { follow, PRICE, spec, submit } from '../lib/jobs.js';
 import { blake3Of, resultDigest } from '../lib/protocol.js';
@@ -74,7 +74,7 @@ test('should settle and move each unit of money as documented when three workers
 	const treasury = api.consts.treasury.potAccount;
 	assert.equal(await change(treasury), fee - burnt - toAuthor);
 	// The author may get his share of older transaction fees in the same block; that is told by an event of its own.
-	const author = key('//Alice').address;
+	const author = alice.address;
 	const others = (await eventsAt(chain, settledHash))
 		.filter((event) => api.events.balances.Transfer.is(event) && event.data.to.eq(author))
 		.reduce((sum, event) => sum + event.data.amount.toBigInt(), 0n);
@@ -105,7 +105,7 @@ test('should pay for the units that ran when all agree on an exit code other tha
 	assert.equal(outcome.exitCode.toNumber(), 3);
 });
 
-test('should settle three jobs side by side when workers have free capacity', async () => {
+test('should settle two jobs side by side when workers have free capacity', async () => {
 	const jobs = await Promise.all(['//Requester1', '//Requester2'].map(async (uri, i) => ({ requester: key(uri), i })));
 	await fund(chain, jobs.map((job) => job.requester), 100n * IO);
 	const submitted = await Promise.all(jobs.map((job) => submit(chain, job.requester, { maxUnits: 8 + job.i })));

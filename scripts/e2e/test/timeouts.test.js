@@ -6,34 +6,40 @@ import { after, before, describe, test } from 'node:test';
 
 import { alice, fund, IO, key, money } from '../lib/accounts.js';
 import { Chain } from '../lib/chain.js';
-import { follow, submit } from '../lib/jobs.js';
+import { follow, PRICE, submit } from '../lib/jobs.js';
 import { view } from '../lib/reads.js';
 import { all, assertFails, eventsBetween, one, send, sudo } from '../lib/tx.js';
 import { ASK, crew, dismiss, employ, PURSE, recruit, STAKE, UNITS } from '../lib/worker.js';
 
-const CLASSES = { silent: 10, late: 11, unrevealed: 12, declining: 13, empty: 14, exhausted: 15, assigned: 16 };
-const BOND = 3n * 10n * ASK;
+const CASES = ['silent', 'late', 'unrevealed', 'declining', 'empty', 'exhausted', 'assigned'];
+const CLASSES = {};
+const BOND = 3n * 10n * PRICE;
 const OPEN_TTL = 30;
 /** As on any chain, but that nobody waits ten minutes for a job to expire. */
 const TIMERS = { openTtl: OPEN_TTL, acceptBlocks: 10, revealBlocks: 20, heartbeatTtl: 50, maxRunBlocks: 14_400 };
 /** One replica that one result settles. */
 const SINGLE = { replicas: 1, quorum: 1, runBlocks: 6 };
 
-const requesters = Object.fromEntries(Object.keys(CLASSES).map((name) => [name, key(`//Requester/${name}`)]));
+const requesters = Object.fromEntries(CASES.map((name) => [name, key(`//Requester/${name}`)]));
 let chain;
 const employed = [];
 
 before(async () => {
 	chain = await Chain.start();
-	const { tx } = chain.api;
-	const info = { engine: 'Wasm', minMemory: 1024, minVram: 0, accelerator: 'None' };
-	await sudo(chain, tx.utility.batchAll([
-		...Object.values(CLASSES).map((id) => tx.ioJobs.setClass(id, info)),
-		tx.parameters.setParameter({ Jobs: { Timers: [null, TIMERS] } }),
-	]), alice);
+	const ids = await chain.newClasses(CASES.length);
+	CASES.forEach((name, i) => {
+		CLASSES[name] = ids[i];
+	});
+	await setTimers(TIMERS);
 	await fund(chain, Object.values(requesters), 100n * IO);
 });
-after(() => dismiss(chain, employed));
+after(async () => {
+	await setTimers(null);
+	await dismiss(chain, employed);
+});
+
+/** Sets the timers of all jobs; `null` brings the defaults back. */
+const setTimers = (timers) => sudo(chain, chain.api.tx.parameters.setParameter({ Jobs: { Timers: [null, timers] } }), alice);
 
 /** Employs workers in the class of a case. */
 async function hire(name, behaviours) {
