@@ -4,7 +4,10 @@
 //! commitment, and the calls that were signed: after a kill at any moment the worker goes on with the same bytes.
 //! Each record carries a checksum; one that does not decode is set aside and reported, and the others live on.
 
-use std::path::{Path, PathBuf};
+use std::{
+	path::{Path, PathBuf},
+	sync::Mutex,
+};
 
 use codec::{Decode, DecodeAll, Encode};
 use io_primitives::{BlockNumber, JobId, ReplicaId, SignedWorkerCall, WorkerKey};
@@ -207,9 +210,10 @@ pub struct Opened {
 
 /// The journal. All methods are blocking, and what they write is on disk when they return.
 pub struct Journal {
-	db: Database,
+	/// `None` after a failure, such as a full disk: the library then wants the file to be opened anew.
+	db: Mutex<Option<Database>>,
 	path: PathBuf,
-	genesis: std::sync::Mutex<Option<H256>>,
+	genesis: Mutex<Option<H256>>,
 }
 
 /// Something to write; see [`Journal::write`].
@@ -253,33 +257,51 @@ impl Journal {
 				})?
 			},
 		};
-		let journal = Journal { db, path: path.into(), genesis: std::sync::Mutex::new(None) };
+		let journal =
+			Journal { db: Mutex::new(Some(db)), path: path.into(), genesis: Mutex::new(None) };
 		journal.bind_worker(worker)?;
-		*crate::lock(&journal.genesis) = journal.stored_genesis()?;
+		let stored = journal.with(|db| meta(db, GENESIS))?;
+		*crate::lock(&journal.genesis) =
+			stored.and_then(|bytes| H256::decode_all(&mut &bytes[..]).ok());
 		if let Some(genesis) = genesis {
 			journal.bind_genesis(genesis)?;
 		}
-		journal.sweep(&mut opened)?;
+		opened.live = journal.sweep(&mut opened.damaged)?;
 		Ok((journal, opened))
 	}
 
-	fn failed(&self, error: impl std::fmt::Display) -> Error {
-		Error::Storage { path: self.path.clone(), reason: error.to_string() }
+	/// Does something with the database. After a failure it is opened anew the next time, as of its last commit.
+	fn with<T>(&self, work: impl FnOnce(&Database) -> Result<T, redb::Error>) -> Result<T, Error> {
+		let failed =
+			|e: redb::Error| Error::Storage { path: self.path.clone(), reason: e.to_string() };
+		let mut db = crate::lock(&self.db);
+		let open = match db.take() {
+			Some(open) => open,
+			None => Database::create(&self.path).map_err(|e| failed(e.into()))?,
+		};
+		let result = work(&open).map_err(failed);
+		if result.is_ok() {
+			*db = Some(open);
+		}
+		result
 	}
 
 	fn bind_worker(&self, worker: WorkerKey) -> Result<(), Error> {
-		let txn = self.db.begin_write().map_err(|e| self.failed(e))?;
-		let found = {
-			let mut meta = txn.open_table(META).map_err(|e| self.failed(e))?;
-			txn.open_table(RECORDS).map_err(|e| self.failed(e))?;
-			txn.open_table(DAMAGED).map_err(|e| self.failed(e))?;
-			let found = meta.get(WORKER).map_err(|e| self.failed(e))?.map(|v| v.value().to_vec());
-			if found.is_none() {
-				meta.insert(WORKER, &worker.0[..]).map_err(|e| self.failed(e))?;
-			}
-			found
-		};
-		txn.commit().map_err(|e| self.failed(e))?;
+		let found = self.with(|db| {
+			let txn = db.begin_write()?;
+			let found = {
+				let mut meta = txn.open_table(META)?;
+				txn.open_table(RECORDS)?;
+				txn.open_table(DAMAGED)?;
+				let found = meta.get(WORKER)?.map(|v| v.value().to_vec());
+				if found.is_none() {
+					meta.insert(WORKER, &worker.0[..])?;
+				}
+				found
+			};
+			txn.commit()?;
+			Ok(found)
+		})?;
 		match found {
 			Some(found) if found != worker.0 => Err(Error::OtherWorker {
 				path: self.path.clone(),
@@ -288,17 +310,6 @@ impl Journal {
 			}),
 			_ => Ok(()),
 		}
-	}
-
-	fn meta(&self, key: &str) -> Result<Option<Vec<u8>>, Error> {
-		let txn = self.db.begin_read().map_err(|e| self.failed(e))?;
-		let meta = txn.open_table(META).map_err(|e| self.failed(e))?;
-		let value = meta.get(key).map_err(|e| self.failed(e))?;
-		Ok(value.map(|v| v.value().to_vec()))
-	}
-
-	fn stored_genesis(&self) -> Result<Option<H256>, Error> {
-		Ok(self.meta(GENESIS)?.and_then(|bytes| H256::decode_all(&mut &bytes[..]).ok()))
 	}
 
 	/// The chain to which the journal belongs, once that is known.
@@ -314,57 +325,55 @@ impl Journal {
 			Some(found) => return Err(Error::OtherGenesis { found, expected: genesis }),
 			None => {},
 		}
-		let txn = self.db.begin_write().map_err(|e| self.failed(e))?;
-		{
-			let mut meta = txn.open_table(META).map_err(|e| self.failed(e))?;
-			meta.insert(GENESIS, genesis.as_bytes()).map_err(|e| self.failed(e))?;
-		}
-		txn.commit().map_err(|e| self.failed(e))?;
+		self.with(|db| {
+			let txn = db.begin_write()?;
+			txn.open_table(META)?.insert(GENESIS, genesis.as_bytes())?;
+			Ok(txn.commit()?)
+		})?;
 		*bound = Some(genesis);
 		Ok(())
 	}
 
-	/// Reads all records, sets damaged ones aside, and forgets the oldest finished ones.
-	fn sweep(&self, opened: &mut Opened) -> Result<(), Error> {
-		let mut finished: Vec<(u64, Vec<u8>)> = Vec::new();
-		let mut damaged: Vec<(Vec<u8>, Vec<u8>, String)> = Vec::new();
-		{
-			let txn = self.db.begin_read().map_err(|e| self.failed(e))?;
-			let records = txn.open_table(RECORDS).map_err(|e| self.failed(e))?;
-			for entry in records.iter().map_err(|e| self.failed(e))? {
-				let (key, value) = entry.map_err(|e| self.failed(e))?;
+	/// Reads all records, sets damaged ones aside (saying why in `reasons`), and forgets the oldest finished ones.
+	/// Returns those that are not finished.
+	fn sweep(&self, reasons: &mut Vec<String>) -> Result<Vec<Record>, Error> {
+		self.with(|db| {
+			let mut live = Vec::new();
+			let mut finished: Vec<(u64, Vec<u8>)> = Vec::new();
+			let mut damaged: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
+			for entry in db.begin_read()?.open_table(RECORDS)?.iter()? {
+				let (key, value) = entry?;
 				match Record::from_bytes(value.value()) {
 					Ok(record) if record.stage == Stage::Final => {
 						finished.push((record.changed, key.value().to_vec()));
 					},
-					Ok(record) => opened.live.push(record),
-					Err(reason) => damaged.push((
-						key.value().to_vec(),
-						value.value().to_vec(),
-						format!("record 0x{}: {reason}", hex::encode(key.value())),
-					)),
+					Ok(record) => live.push(record),
+					Err(reason) => {
+						reasons.push(format!("record 0x{}: {reason}", hex::encode(key.value())));
+						damaged.push((key.value().to_vec(), value.value().to_vec()));
+					},
 				}
 			}
-		}
-		finished.sort();
-		let surplus = finished.len().saturating_sub(MAX_FINAL);
-		if damaged.is_empty() && surplus == 0 {
-			return Ok(());
-		}
-		let txn = self.db.begin_write().map_err(|e| self.failed(e))?;
-		{
-			let mut records = txn.open_table(RECORDS).map_err(|e| self.failed(e))?;
-			let mut aside = txn.open_table(DAMAGED).map_err(|e| self.failed(e))?;
-			for (_, key) in finished.iter().take(surplus) {
-				records.remove(&key[..]).map_err(|e| self.failed(e))?;
+			finished.sort();
+			let surplus = finished.len().saturating_sub(MAX_FINAL);
+			if damaged.is_empty() && surplus == 0 {
+				return Ok(live);
 			}
-			for (key, value, reason) in damaged {
-				aside.insert(&key[..], &value[..]).map_err(|e| self.failed(e))?;
-				records.remove(&key[..]).map_err(|e| self.failed(e))?;
-				opened.damaged.push(reason);
+			let txn = db.begin_write()?;
+			{
+				let mut records = txn.open_table(RECORDS)?;
+				let mut aside = txn.open_table(DAMAGED)?;
+				for (_, key) in finished.iter().take(surplus) {
+					records.remove(&key[..])?;
+				}
+				for (key, value) in damaged {
+					aside.insert(&key[..], &value[..])?;
+					records.remove(&key[..])?;
+				}
 			}
-		}
-		txn.commit().map_err(|e| self.failed(e))
+			txn.commit()?;
+			Ok(live)
+		})
 	}
 
 	fn key(&self, execution: Execution) -> Vec<u8> {
@@ -377,10 +386,10 @@ impl Journal {
 	/// One record; `None` if there is none, or none that decodes.
 	pub fn get(&self, execution: Execution) -> Result<Option<Record>, Error> {
 		let key = self.key(execution);
-		let txn = self.db.begin_read().map_err(|e| self.failed(e))?;
-		let records = txn.open_table(RECORDS).map_err(|e| self.failed(e))?;
-		let value = records.get(&key[..]).map_err(|e| self.failed(e))?;
-		Ok(value.and_then(|v| Record::from_bytes(v.value()).ok()))
+		self.with(|db| {
+			let records = db.begin_read()?.open_table(RECORDS)?;
+			Ok(records.get(&key[..])?.and_then(|v| Record::from_bytes(v.value()).ok()))
+		})
 	}
 
 	/// Stores everything in one durable transaction.
@@ -388,44 +397,50 @@ impl Journal {
 		if batch.records.is_empty() && batch.heartbeat.is_none() {
 			return Ok(());
 		}
-		let txn = self.db.begin_write().map_err(|e| self.failed(e))?;
-		{
-			let mut records = txn.open_table(RECORDS).map_err(|e| self.failed(e))?;
-			for record in &batch.records {
-				let key = self.key(record.execution);
-				records.insert(&key[..], &record.to_bytes()[..]).map_err(|e| self.failed(e))?;
+		self.with(|db| {
+			let txn = db.begin_write()?;
+			{
+				let mut records = txn.open_table(RECORDS)?;
+				for record in &batch.records {
+					let key = self.key(record.execution);
+					records.insert(&key[..], &record.to_bytes()[..])?;
+				}
+				if let Some(heartbeat) = batch.heartbeat {
+					txn.open_table(META)?.insert(HEARTBEAT, &heartbeat.encode()[..])?;
+				}
 			}
-			if let Some(heartbeat) = batch.heartbeat {
-				let mut meta = txn.open_table(META).map_err(|e| self.failed(e))?;
-				meta.insert(HEARTBEAT, &heartbeat.encode()[..]).map_err(|e| self.failed(e))?;
-			}
-		}
-		txn.commit().map_err(|e| self.failed(e))
+			Ok(txn.commit()?)
+		})
 	}
 
 	/// The last heartbeat that was signed.
 	pub fn heartbeat(&self) -> Result<Option<SignedWorkerCall>, Error> {
-		let bytes = self.meta(HEARTBEAT)?;
+		let bytes = self.with(|db| meta(db, HEARTBEAT))?;
 		Ok(bytes.and_then(|b| SignedWorkerCall::decode_all(&mut &b[..]).ok()))
 	}
 
 	/// Forgets what was finished before `before` (seconds since 1970). Returns how many records that were.
 	pub fn prune(&self, before: u64) -> Result<usize, Error> {
-		let txn = self.db.begin_write().map_err(|e| self.failed(e))?;
-		let removed = {
-			let mut records = txn.open_table(RECORDS).map_err(|e| self.failed(e))?;
-			let count = records.len().map_err(|e| self.failed(e))?;
-			records
-				.retain(|_, value| {
+		self.with(|db| {
+			let txn = db.begin_write()?;
+			let removed = {
+				let mut records = txn.open_table(RECORDS)?;
+				let count = records.len()?;
+				records.retain(|_, value| {
 					!Record::from_bytes(value)
 						.is_ok_and(|r| r.stage == Stage::Final && r.changed < before)
-				})
-				.map_err(|e| self.failed(e))?;
-			count - records.len().map_err(|e| self.failed(e))?
-		};
-		txn.commit().map_err(|e| self.failed(e))?;
-		Ok(removed as usize)
+				})?;
+				count - records.len()?
+			};
+			txn.commit()?;
+			Ok(removed as usize)
+		})
 	}
+}
+
+fn meta(db: &Database, key: &str) -> Result<Option<Vec<u8>>, redb::Error> {
+	let table = db.begin_read()?.open_table(META)?;
+	Ok(table.get(key)?.map(|value| value.value().to_vec()))
 }
 
 enum Open {
@@ -434,22 +449,26 @@ enum Open {
 	Failed(String),
 }
 
+impl From<redb::Error> for Open {
+	fn from(error: redb::Error) -> Open {
+		use std::io::ErrorKind::{InvalidData, UnexpectedEof};
+		match &error {
+			redb::Error::Io(e) if !matches!(e.kind(), InvalidData | UnexpectedEof) => {
+				Open::Failed(error.to_string())
+			},
+			_ => Open::Damaged(error.to_string()),
+		}
+	}
+}
+
 /// Opens the database and reads it from end to end. The library may panic on a damaged file, which is caught.
 fn open_database(path: &Path) -> Result<Database, Open> {
 	let attempt = || -> Result<Database, Open> {
 		let db = Database::create(path).map_err(|e| match e {
 			redb::DatabaseError::DatabaseAlreadyOpen => Open::InUse,
-			redb::DatabaseError::Storage(redb::StorageError::Io(e))
-				if !matches!(
-					e.kind(),
-					std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof
-				) =>
-			{
-				Open::Failed(e.to_string())
-			},
-			other => Open::Damaged(other.to_string()),
+			other => Open::from(redb::Error::from(other)),
 		})?;
-		read_all(&db).map_err(|e| Open::Damaged(e.to_string()))?;
+		read_all(&db)?;
 		Ok(db)
 	};
 	std::panic::catch_unwind(std::panic::AssertUnwindSafe(attempt))
@@ -570,15 +589,16 @@ mod tests {
 			let (journal, _) = open(&path);
 			store(&journal, &record(1, Stage::Running));
 			store(&journal, &record(2, Stage::Running));
-			let txn = journal.db.begin_write().unwrap();
-			{
-				let mut table = txn.open_table(RECORDS).unwrap();
-				let key = journal.key(record(1, Stage::Running).execution);
-				let mut bytes = record(1, Stage::Running).to_bytes();
-				bytes[20] ^= 1;
-				table.insert(&key[..], &bytes[..]).unwrap();
-			}
-			txn.commit().unwrap();
+			let key = journal.key(record(1, Stage::Running).execution);
+			let mut bytes = record(1, Stage::Running).to_bytes();
+			bytes[20] ^= 1;
+			journal
+				.with(|db| {
+					let txn = db.begin_write()?;
+					txn.open_table(RECORDS)?.insert(&key[..], &bytes[..])?;
+					Ok(txn.commit()?)
+				})
+				.unwrap();
 		}
 		let (journal, opened) = open(&path);
 		assert_eq!(opened.damaged.len(), 1);

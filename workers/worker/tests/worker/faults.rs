@@ -4,6 +4,7 @@ use std::{fs, process::Command};
 
 use codec::Encode;
 use io_primitives::ReplicaState;
+use io_worker::journal::{Batch, Execution, Journal, Record};
 use sp_core::H256;
 
 use crate::{
@@ -199,6 +200,19 @@ impl SmallDisk {
 	}
 }
 
+impl SmallDisk {
+	/// Leaves not one block free.
+	fn fill(&self) {
+		let mut ballast = fs::File::create(self.0.join("ballast")).unwrap();
+		let block = vec![1u8; 4096];
+		while std::io::Write::write(&mut ballast, &block).is_ok_and(|n| n > 0) {}
+	}
+
+	fn make_room(&self) {
+		fs::remove_file(self.0.join("ballast")).unwrap();
+	}
+}
+
 impl Drop for SmallDisk {
 	fn drop(&mut self) {
 		let _ = Command::new("umount").arg("-l").arg(&self.0).status();
@@ -231,10 +245,7 @@ fn should_decline_and_live_on_when_the_disk_is_full() {
 	chain.blocks_until(&machine, "reveal", |chain| chain.revealed.contains_key(&2));
 
 	// A disk without a free byte: nothing can be written down, so nothing is said.
-	let ballast = disk.0.join("ballast");
-	let mut byte_by_byte = fs::File::create(&ballast).unwrap();
-	let block = vec![1u8; 4096];
-	while std::io::Write::write(&mut byte_by_byte, &block).is_ok_and(|n| n > 0) {}
+	disk.fill();
 	chain.draw_good(&server, 3, 6, 0);
 	let mut said = Vec::new();
 	for _ in 0..30 {
@@ -242,10 +253,10 @@ fn should_decline_and_live_on_when_the_disk_is_full() {
 		let (code, body) = sync(&machine, chain.request().encode());
 		said.push((code, body));
 	}
+	assert!(said.iter().all(|(code, _)| matches!(code, 200 | 503)), "{said:?}");
 	assert!(machine.try_alive(), "{}", machine.log());
 	assert!(!machine.log().contains("panicked"), "{}", machine.log());
-	fs::remove_file(&ballast).unwrap();
-	drop(byte_by_byte);
+	disk.make_room();
 	chain.jobs.remove(&3);
 	chain.draw_good(&server, 4, 7, 0);
 	if let Some(job) = chain.jobs.get_mut(&4) {
@@ -253,6 +264,45 @@ fn should_decline_and_live_on_when_the_disk_is_full() {
 	}
 	chain.blocks_until(&machine, "reveal", |chain| chain.revealed.contains_key(&4));
 	drop(machine);
+}
+
+#[test]
+fn should_lose_nothing_that_was_written_when_the_journal_runs_out_of_disk() {
+	let folder = tempfile::tempdir().unwrap();
+	let disk = SmallDisk::mount(folder.path().join("disk"), "8m");
+	let worker = io_primitives::WorkerKey::from_raw([1; 32]);
+	let path = disk.0.join("journal.redb");
+	let record = |job: u64| {
+		let execution = Execution { job, replica: 0, attempt: 1 };
+		let mut record = Record::new(execution, H256::zero(), 1);
+		record.note = "x".repeat(10_000);
+		record
+	};
+	let store = |journal: &Journal, job: u64| {
+		journal.write(&Batch { records: vec![&record(job)], heartbeat: None })
+	};
+	{
+		let (journal, _) = Journal::open(&path, worker, Some(H256::zero())).unwrap();
+		store(&journal, 0).unwrap();
+		disk.fill();
+		let mut stored = 1;
+		let error = loop {
+			match store(&journal, stored) {
+				Ok(()) => stored += 1,
+				Err(error) => break error.to_string(),
+			}
+			assert!(stored < 10_000);
+		};
+		assert!(error.contains("Is the disk full"), "{error}");
+		assert!(store(&journal, stored).is_err(), "still full");
+		disk.make_room();
+		store(&journal, stored).unwrap();
+		for job in 0..=stored {
+			assert_eq!(journal.get(record(job).execution).unwrap(), Some(record(job)));
+		}
+	}
+	let (_, opened) = Journal::open(&path, worker, None).unwrap();
+	assert!(opened.damaged.is_empty() && opened.live.len() > 1);
 }
 
 #[test]
