@@ -114,7 +114,11 @@ pub(super) async fn why_not(job: JobId, worker: &WorkerKey, app: &App) -> Result
 				"nothing is in the way: job {job} could go to this worker, if the lot falls on it"
 			);
 		}
-		reasons.iter().map(|reason| explain(*reason)).collect::<Vec<_>>().join("\n")
+		reasons
+			.iter()
+			.map(|reason| format!("{reason:?}: {}", explain(*reason)))
+			.collect::<Vec<_>>()
+			.join("\n")
 	})
 }
 
