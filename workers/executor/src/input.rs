@@ -148,6 +148,10 @@ fn try_scan(file: &File, len: u64) -> Result<Vec<Member>, Bad> {
 		if kind == EntryType::XGlobalHeader {
 			continue;
 		}
+		if kind == EntryType::GNUSparse {
+			// Its bytes do not lie one after the other.
+			return Err(Bad::Archive);
+		}
 		let name = long_name.take().unwrap_or_else(|| entry.header().path_bytes().into_owned());
 		let link = long_link
 			.take()

@@ -140,7 +140,8 @@ fn should_show_one_file_when_an_archive_is_damaged() {
 	let huge = Tar::new().raw(EntryType::GNULongName, &vec![b'x'; 100_000]).file("a", b"").bytes();
 	let sized = Tar::new().raw(EntryType::XHeader, b"11 size=12\n").file("a", b"abc").bytes();
 	let nonsense = Tar::new().raw(EntryType::XHeader, b"99999999 path=x").file("a", b"").bytes();
-	for input in [checksum, cut, huge, sized, nonsense] {
+	let sparse = Tar::new().raw(EntryType::GNUSparse, b"data").file("a", b"").bytes();
+	for input in [checksum, cut, huge, sized, nonsense, sparse] {
 		let text = listing(&input);
 		assert!(text.starts_with("/in/input: "), "{text}");
 	}
