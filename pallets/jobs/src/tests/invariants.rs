@@ -429,6 +429,11 @@ fn silence() -> impl Iterator<Item = Action> {
 }
 
 #[test]
+fn should_end_every_job_when_nobody_ever_acts() {
+	run(silence());
+}
+
+#[test]
 fn should_keep_all_invariants_over_thousands_of_random_calls() {
 	// Attempts are seldom used up while others act.
 	let mut seen = run(silence());
