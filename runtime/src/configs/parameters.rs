@@ -266,11 +266,8 @@ pub type MinOperatorStake = Bounded<
 	ConstU128<{ 1_000_000 * IO }>,
 >;
 /// Own stake that an operator needs for each of its workers: 1 to 1,000,000 IO.
-pub type StakePerWorker = Bounded<
-	dynamic_params::staking::StakePerWorker,
-	ConstU128<IO>,
-	ConstU128<{ 1_000_000 * IO }>,
->;
+pub type StakePerWorker =
+	Bounded<dynamic_params::staking::StakePerWorker, ConstU128<IO>, ConstU128<{ 1_000_000 * IO }>>;
 /// Blocks from an offence to the payment of its slash: 1 block to 28 days.
 pub type SlashDefer =
 	Bounded<dynamic_params::staking::SlashDefer, ConstU32<1>, ConstU32<{ 28 * DAYS }>>;
