@@ -12,7 +12,9 @@ pub const CODE_BYTE: u64 = 1_000;
 /// `table.copy`, `table.init` or `table.grow` works on, besides what the instruction itself and a call cost.
 pub const BULK_BLOCK: u64 = 256;
 /// Every call of a WASI function.
-pub const HOST_CALL: u64 = 500;
+pub const HOST_CALL: u64 = 2_000;
+/// Every buffer that is read into or written from, and every further 64 KiB of it: an access to the disk.
+pub const ACCESS: u64 = 3_000;
 /// Every byte read from or written to a file, and every byte of a name or an argument.
 pub const BYTE: u64 = 1;
 /// Every byte that a file grows by, besides what is paid for writing it: the packing of the output.

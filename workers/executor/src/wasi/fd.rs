@@ -127,6 +127,11 @@ pub(super) fn file_type(kind: Kind) -> u8 {
 	}
 }
 
+/// The price of the accesses to the disk for a number of bytes.
+fn accesses(len: usize) -> u64 {
+	(len as u64).div_ceil(64 * 1024) * tariff::ACCESS
+}
+
 impl Ctx<'_> {
 	pub(super) fn vfs(&mut self) -> &mut Vfs {
 		&mut self.host.vfs
@@ -289,6 +294,7 @@ impl Ctx<'_> {
 			let start = pointer as usize;
 			let into = self.memory.get_mut(start..start + len).ok_or(Errno::Fault)?;
 			let read = self.host.vfs.read(ino, position, into)?;
+			self.charge(accesses(read))?;
 			position += read as u64;
 			done += read as u32;
 			if read < len {
@@ -312,6 +318,7 @@ impl Ctx<'_> {
 		for (pointer, len) in buffers {
 			let len = len.min(u32::MAX - done) as usize;
 			let start = pointer as usize;
+			self.charge(accesses(len))?;
 			let from = self.memory.get(start..start + len).ok_or(Errno::Fault)?;
 			match self.host.vfs.write(ino, position, from) {
 				Ok(()) => {},
