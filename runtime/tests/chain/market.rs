@@ -7,7 +7,7 @@ use io_primitives::{
 	api::runtime_decl_for_io_worker_api::IoWorkerApi,
 	call::registration_payload,
 	digest::{commitment, Opening},
-	Engines, JobSpec, JobState, Profile, Program, SignedWorkerCall, WorkerCall,
+	Engines, JobSpec, JobState, Locator, Locators, Profile, Program, SignedWorkerCall, WorkerCall,
 };
 use io_runtime::{
 	constants::*, genesis_config_presets::ENDOWMENT, Balances, Executive, IoJobs, IoStaking,
@@ -23,10 +23,12 @@ const UNITS: u64 = 100;
 
 /// A job of one replica.
 pub(crate) fn spec() -> JobSpec {
+	let url: Locator = b"http://127.0.0.1/content".to_vec().try_into().unwrap();
+	let place: Locators = vec![url].try_into().unwrap();
 	JobSpec {
 		program: Program::Wasm { hash: H256::repeat_byte(1) },
-		program_at: Default::default(),
-		input_at: Default::default(),
+		program_at: place.clone(),
+		input_at: place,
 		input: H256::repeat_byte(2),
 		input_len: 1,
 		args: Default::default(),
