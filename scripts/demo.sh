@@ -25,7 +25,7 @@ printf '\n  Watch from a second terminal:\n    %s --node ws://127.0.0.1:%s job w
 phase 'the job: 3 replicas, quorum 2'
 io job submit workers/examples/pathtracer.wasm --dev-account eve --yes --input "$SCENE" \
 	--arg 320 --arg 240 --arg 16 --class 0 --max-units 200 --max-memory 256 --max-output 4000000 \
-	--price 0.02 --replicas 3 --quorum 2 --run-blocks 100 --serve --watch --output "$OUTPUT"
+	--price 0.02 --replicas 3 --quorum 2 --run-blocks 100 --serve --watch --output "$OUTPUT" --overwrite
 
 phase 'shutdown'
 devnet_stop

@@ -99,7 +99,7 @@ impl KeyArgs {
 				"the key file is encrypted: add --passphrase-file or --passphrase-fd".into(),
 			)
 		})?;
-		parse(&*sealed.open(&passphrase)?).map(Some)
+		parse(&sealed.open(&passphrase)?).map(Some)
 	}
 
 	/// A connection, and the key that signs. Well-known keys are refused on chains where money may be real.

@@ -5,7 +5,7 @@
 //! again, with the same bytes, until the chain shows the effect. Nothing is said before it is on disk.
 
 use std::{
-	collections::{BTreeMap, BTreeSet},
+	collections::{BTreeMap, BTreeSet, btree_map::Entry},
 	sync::{Arc, Mutex},
 	time::{Duration, Instant},
 };
@@ -366,7 +366,7 @@ impl Agent {
 				.count();
 			let draining = state.draining;
 			let spec = spec_hash(assignment);
-			if !state.live.contains_key(&execution) {
+			if let Entry::Vacant(place) = state.live.entry(execution) {
 				let record = match self.0.journal.get(execution)? {
 					Some(record) => {
 						dirty.insert(execution);
@@ -379,7 +379,7 @@ impl Agent {
 						Record::new(execution, spec, unix_seconds())
 					},
 				};
-				state.live.insert(execution, Live::new(record, self.0.runner.store()));
+				place.insert(Live::new(record, self.0.runner.store()));
 			}
 			let Some(live) = state.live.get_mut(&execution) else { continue };
 			if live.record.spec != spec {

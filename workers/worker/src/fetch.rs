@@ -268,7 +268,7 @@ impl Fetcher {
 			reasons.clear();
 			for source in &wanted.sources {
 				let text = String::from_utf8_lossy(source).into_owned();
-				match self.from_source(&text, wanted, &part, progress).await {
+				match self.try_source(&text, wanted, &part, progress).await {
 					Ok(()) => {
 						let store = self.store.clone();
 						let path = blocking(move || {
@@ -298,7 +298,7 @@ impl Fetcher {
 		Err(Error::Failed { hash: wanted.hash, reasons })
 	}
 
-	async fn from_source(
+	async fn try_source(
 		&self,
 		source: &str,
 		wanted: &Wanted,
