@@ -7,6 +7,7 @@
 import { readFile } from 'node:fs/promises';
 
 import { ApiPromise, Keyring, WsProvider } from '@polkadot/api';
+import { u8aToHex } from '@polkadot/util';
 
 const [node, secretFile] = process.argv.slice(2);
 if (!secretFile) {
@@ -18,7 +19,7 @@ const api = await ApiPromise.create({ provider: new WsProvider(node), rpc, noIni
 const collator = new Keyring({ type: 'sr25519' }).addFromUri((await readFile(secretFile, 'utf8')).trim());
 
 // The proof shows that the node owns the keys; it holds for this account only.
-const made = await api.rpc.author.rotateKeysWithOwner(collator.publicKey);
+const made = await api.rpc.author.rotateKeysWithOwner(u8aToHex(collator.publicKey));
 const keys = made.get('keys');
 const proof = made.get('proof');
 console.log(`session keys ${keys}`);

@@ -67,7 +67,7 @@ describe('a specification', { concurrency: true }, () => {
 		['PriceTooHigh', 'nobody can have that much', { pricePerUnit: MAX_U128 }],
 		['UnsupportedEngine', 'the program is a kernel', { program: { Kernel: { kind: { MatMulI8: { m: 1, k: 1, n: 1 } } } } }],
 		['UnsupportedEngine', 'the program is a container image', { program: { Oci: { manifestDigest: new Uint8Array(32) } } }],
-		['SealedOutputUnsupported', 'the output shall be sealed', { encryption: new Uint8Array(32) }],
+		['SealedOutputUnsupported', 'the output shall be sealed', { encryption: `0x${'01'.repeat(32)}` }],
 		['UnknownClass', 'there is no such hardware class', { class: 999 }],
 		['ClassMismatch', 'the class executes other programs', () => ({ class: kernels })],
 		['BadUnits', 'no unit may be used', { maxUnits: 0 }],
@@ -139,6 +139,9 @@ describe('an operator who registers a device', { concurrency: true }, () => {
 		['BadProof', 'somebody else signed for the hot key', (tx) => tx.ioJobs.registerWorker(
 			spare.pair.publicKey, spare.profile, stranger.sign(u8aConcat('io/register/v1', chain.genesis, spare.operator.publicKey)),
 		)],
+	]);
+	mistakes(() => worker.operator, 'ioJobs', [
+		['StakeTooLow', 'its stake is not enough for one more', () => spare.registration({ operator: worker.operator })],
 	]);
 	mistakes(() => stranger, 'ioJobs', [
 		['NotOperator', 'it has not staked', () => spare.registration({ operator: stranger })],

@@ -34,6 +34,8 @@ before(async () => {
 });
 after(() => dismiss(chain, employed));
 
+/** Waits until there is randomness that is newer than the job and all workers, so that it could be drawn. */
+const drawable = (id, hotKey) => chain.until('fresh randomness', async () => !(await whyNot(id, hotKey)).includes('NoRandomness'), 20);
 const whyNot = async (id, hotKey) => (await chain.api.call.ioWorkerApi.whyNot(id, hotKey)).map(({ type }) => type).sort();
 
 test('should quote what will be held when asked before the submission', async () => {
@@ -134,15 +136,15 @@ test('should show a worker and its assignments when it asks the runtime API', as
 test('should say why a job does not go to a worker when asked', async () => {
 	const { tx } = chain.api;
 	const { id } = await submit(chain, requester, { class: empty, replicas: 1, quorum: 1 });
-	await chain.blocks(2);
+	await drawable(id, offline.pair.publicKey);
 	assert.deepEqual(await whyNot(id, offline.pair.publicKey), ['AskTooHigh', 'Offline']);
 	assert.deepEqual(await whyNot(id, worker.pair.publicKey), ['OtherClass']);
 	assert.deepEqual(await whyNot(id, alice.publicKey), ['UnknownWorker']);
 	assert.deepEqual(await whyNot(987_654, worker.pair.publicKey), ['UnknownJob']);
 	await send(chain, tx.ioJobs.cancel(id), requester);
 
-	const own = await submit(chain, offline.operator, { class: empty, replicas: 1, quorum: 1, maxUnits: 2_000, pricePerUnit: IO / 100n });
-	await chain.blocks(2);
+	const own = await submit(chain, offline.operator, { class: empty, replicas: 1, quorum: 1, maxUnits: 1_700, pricePerUnit: PRICE });
+	await drawable(own.id, offline.pair.publicKey);
 	assert.deepEqual(await whyNot(own.id, offline.pair.publicKey), ['AskTooHigh', 'InsufficientBond', 'Offline', 'OwnJob']);
 	await send(chain, tx.ioJobs.cancel(own.id), offline.operator);
 });
