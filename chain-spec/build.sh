@@ -36,8 +36,20 @@ if [ -z "$NODE" ]; then
 	done
 fi
 [ -n "$NODE" ] || die "io-node was not found: build it (cargo build -p io-node) or name it with -n"
-command -v jq >/dev/null || die "jq is missing: run scripts/setup.sh"
+command -v python3 >/dev/null || die "python3 is missing: run scripts/setup.sh"
 mkdir -p "$OUT"
+
+# Merges a patch into a spec. Not with jq: it turns balances into floating-point numbers.
+merge() {
+	python3 -c '
+import json, sys
+def merge(base, patch):
+    if not (isinstance(base, dict) and isinstance(patch, dict)):
+        return patch
+    return {k: merge(base.get(k), patch[k]) if k in patch else base[k] for k in [*base, *(k for k in patch if k not in base)]}
+spec, patch = (json.load(open(path)) for path in sys.argv[1:])
+json.dump(merge(spec, patch), sys.stdout, indent=2)' "$1" "$2"
+}
 
 for name in "$@"; do
 	patch="$HERE/patches/$name.json"
@@ -45,9 +57,11 @@ for name in "$@"; do
 	plain="$OUT/$name.plain.json"
 	raw="$OUT/$name.raw.json"
 	# Every network starts from the local preset: a network of our own differs by its patch alone.
-	"$NODE" export-chain-spec --chain local 2>/dev/null | jq --slurpfile patch "$patch" '. * $patch[0]' >"$plain"
-	"$NODE" export-chain-spec --chain "$plain" --raw 2>/dev/null >"$raw"
-	"$NODE" export-genesis-head --chain "$raw" 2>/dev/null >"$OUT/$name.head"
-	"$NODE" export-genesis-wasm --chain "$raw" 2>/dev/null >"$OUT/$name.wasm"
+	"$NODE" export-chain-spec --chain local >"$plain.base"
+	merge "$plain.base" "$patch" >"$plain"
+	rm "$plain.base"
+	"$NODE" export-chain-spec --chain "$plain" --raw >"$raw"
+	"$NODE" export-genesis-head --chain "$raw" >"$OUT/$name.head"
+	"$NODE" export-genesis-wasm --chain "$raw" >"$OUT/$name.wasm"
 	printf '%s: %s bytes of code, genesis head %s\n' "$name" "$(($(wc -c <"$OUT/$name.wasm") / 2 - 1))" "$OUT/$name.head"
 done
