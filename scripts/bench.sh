@@ -7,8 +7,8 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 [ "${1:-}" = jobs ] || { echo 'usage: scripts/bench.sh jobs [JOBS [WORKERS]]' >&2; exit 2; }
-JOBS="${2:-400}"
-WORKERS="${3:-15}"
+JOBS="${2:-600}"
+WORKERS="${3:-48}"
 BLOCK_TIME="${IO_BENCH_BLOCK_TIME:-6000}"
 
 DIR="$(mktemp -d)"

@@ -61,7 +61,12 @@ pub struct Limits {
 	pub base_extrinsic: Weight,
 	/// Time of a database read and of a write.
 	pub database: (u64, u64),
+	/// Jobs that one block's list of the agenda holds.
+	pub agenda: u64,
 }
+
+/// The pallet's own work may use this part of what a block has left after its inherents, so that transactions have room.
+const POLL_DIVISOR: u64 = 2;
 
 impl Limits {
 	/// As the chain's metadata tells them.
@@ -70,6 +75,8 @@ impl Limits {
 		let classes = all.at("per_class");
 		let normal = classes.at("normal");
 		let database = chain.constant("System", "DbWeight").await?;
+		let agenda = chain.constant("IoJobs", "MaxAgendaPerBlock").await?;
+		let agenda = agenda.as_u128().and_then(|v| u64::try_from(v).ok());
 		let time = |name: &str| {
 			database.at(name).and_then(|v| v.as_u128()).and_then(|v| u64::try_from(v).ok())
 		};
@@ -82,6 +89,7 @@ impl Limits {
 				time("read").context("no DbWeight.read")?,
 				time("write").context("no DbWeight.write")?,
 			),
+			agenda: agenda.context("no MaxAgendaPerBlock")?,
 		})
 	}
 }
@@ -170,6 +178,10 @@ pub struct JobWeight {
 	pub parts: Vec<(String, u64, Weight)>,
 	/// Its transactions.
 	pub transactions: Weight,
+	/// The pallet's own work on it.
+	pub services: Weight,
+	/// How often it stands in a block's list of the agenda.
+	pub visits: u64,
 	/// All together.
 	pub all: Weight,
 }
@@ -179,6 +191,7 @@ impl JobWeight {
 	pub fn new(
 		transactions: Vec<(String, u64, Weight)>,
 		services: Vec<(String, u64, Weight)>,
+		visits: u64,
 		limits: &Limits,
 	) -> JobWeight {
 		let sum = |parts: &[(String, u64, Weight)]| {
@@ -191,24 +204,25 @@ impl JobWeight {
 			*weight = weight.plus(limits.base_extrinsic);
 		}
 		let transactions = sum(&parts);
-		let all = transactions.plus(sum(&services));
+		let work = sum(&services);
 		parts.extend(services);
-		JobWeight { parts, transactions, all }
+		JobWeight { parts, transactions, services: work, visits, all: transactions.plus(work) }
 	}
 
 	/// Jobs per block, in a steady state in which each block carries each step of as many jobs; and what is scarce.
 	pub fn per_block(&self, limits: &Limits) -> (u64, &'static str) {
-		let free = |limit: u64, base: u64, used: u64| {
-			limit.saturating_sub(base).checked_div(used).unwrap_or(0)
+		let fits = |limit: u64, base: u64, used: u64| {
+			limit.saturating_sub(base).checked_div(used).unwrap_or(u64::MAX)
 		};
+		let (block, base, work) = (limits.block, limits.base_block, self.services);
 		[
-			(free(limits.normal.time, 0, self.transactions.time), "time of transactions"),
-			(free(limits.normal.proof, 0, self.transactions.proof), "proof of transactions"),
-			(free(limits.block.time, limits.base_block.time, self.all.time), "time of the block"),
-			(
-				free(limits.block.proof, limits.base_block.proof, self.all.proof),
-				"proof of the block",
-			),
+			(fits(limits.normal.time, 0, self.transactions.time), "time of transactions"),
+			(fits(limits.normal.proof, 0, self.transactions.proof), "proof of transactions"),
+			(fits(block.time, base.time, self.all.time), "time of the block"),
+			(fits(block.proof, base.proof, self.all.proof), "proof of the block"),
+			(fits(block.time / POLL_DIVISOR, 0, work.time), "time of the pallet's own work"),
+			(fits(block.proof / POLL_DIVISOR, 0, work.proof), "proof of the pallet's own work"),
+			(fits(limits.agenda, 0, self.visits), "length of the agenda's lists"),
 		]
 		.into_iter()
 		.min_by_key(|(jobs, _)| *jobs)
@@ -248,6 +262,7 @@ mod tests {
 			base_block: Weight { time: 100, proof: 0 },
 			base_extrinsic: Weight { time: 10, proof: 1 },
 			database: (100, 1_000),
+			agenda: 100,
 		}
 	}
 
@@ -273,8 +288,10 @@ mod tests {
 		let limits = limits();
 		let call = ("call".to_owned(), 2, Weight { time: 90, proof: 49 });
 		let service = ("service".to_owned(), 1, Weight { time: 50, proof: 1 });
-		let job = JobWeight::new(vec![call], vec![service], &limits);
+		let job = JobWeight::new(vec![call], vec![service], 3, &limits);
 		assert_eq!(job.transactions, Weight { time: 200, proof: 100 });
 		assert_eq!(job.per_block(&limits), (7, "proof of transactions"));
+		let short = Limits { agenda: 12, ..limits };
+		assert_eq!(job.per_block(&short), (4, "length of the agenda's lists"));
 	}
 }

@@ -26,6 +26,8 @@ use subxt::dynamic::Value;
 
 const IO: u128 = 1_000_000_000_000;
 const CLASS: u16 = 90;
+/// How often the agenda comes to a job: to draw workers, once in between because its timer moved, to settle.
+const VISITS: u64 = 3;
 
 /// Measures settled jobs per block and per second on a development chain.
 #[derive(Parser)]
@@ -64,6 +66,7 @@ async fn main() -> ExitCode {
 
 async fn run(args: Args) -> Result<()> {
 	ensure!(args.workers >= 3, "a job needs three workers");
+	ensure!((1..=args.jobs).contains(&args.requesters), "each requester needs a job");
 	let chain = Chain::connect(&args.node).await?;
 	let operators = parties("operator", args.workers)?;
 	let requesters = parties("requester", args.requesters)?;
@@ -102,12 +105,19 @@ async fn run(args: Args) -> Result<()> {
 	let calls_before = calls.load(Ordering::Relaxed);
 	let started = Instant::now();
 	let submit = encoded_call("IoJobs", "submit", spec.encode());
-	let mut submission = Vec::new();
-	for i in 0..args.jobs {
-		let requester = &requesters[(i % args.requesters) as usize];
-		let nonce = u64::from(i / args.requesters);
-		submission = chain.submit_with_nonce(&submit, &requester.key, nonce).await?;
-	}
+	// Each requester sends its own jobs one after another, all requesters at the same time.
+	let sent = (0..args.requesters).zip(&requesters).map(|(first, requester)| {
+		let (chain, submit) = (&chain, &submit);
+		async move {
+			let mut last = Vec::new();
+			for i in (first..args.jobs).step_by(args.requesters as usize) {
+				let nonce = u64::from(i / args.requesters);
+				last = chain.submit_with_nonce(submit, &requester.key, nonce).await?;
+			}
+			anyhow::Ok(last)
+		}
+	});
+	let submission = try_join_all(sent).await?.swap_remove(0);
 	let submitted = started.elapsed();
 
 	let mut settled: BTreeMap<u32, u32> = BTreeMap::new();
@@ -188,14 +198,13 @@ async fn full_weight(
 		transactions.push((name.to_owned(), 3, weights::of_transaction(chain, sample).await?));
 	}
 	let mut services = Vec::new();
-	// A job is looked at to be drawn, once in between because its timer moved, and to be settled.
 	for (name, argument, count) in
-		[("service_idle", 0, 3), ("service_draw", 3, 1), ("service_settle", 3, 1)]
+		[("service_idle", 0, VISITS), ("service_draw", 3, 1), ("service_settle", 3, 1)]
 	{
 		let weight = weights::of_function(file, name, argument, &limits)?;
 		services.push((name.to_owned(), count, weight));
 	}
-	let job = JobWeight::new(transactions, services, &limits);
+	let job = JobWeight::new(transactions, services, VISITS, &limits);
 	println!();
 	println!("weight of one job (3 replicas, quorum 2), benchmarked, before any reclaim:");
 	for (name, count, weight) in &job.parts {
@@ -235,7 +244,7 @@ async fn prepare(chain: &Chain, operators: &[Party], requesters: &[Party]) -> Re
 		calls.push(call_value(
 			"Balances",
 			"transfer_keep_alive",
-			vec![("dest", address(&party.account)), ("value", Value::u128(20_000 * IO))],
+			vec![("dest", address(&party.account)), ("value", Value::u128(4_000 * IO))],
 		));
 	}
 	let batch = call("Utility", "batch_all", vec![("calls", Value::unnamed_composite(calls))]);
@@ -243,7 +252,7 @@ async fn prepare(chain: &Chain, operators: &[Party], requesters: &[Party]) -> Re
 	let register = call(
 		"IoStaking",
 		"register_operator",
-		vec![("stake", Value::u128(19_000 * IO)), ("metadata", Value::from_bytes(b"load"))],
+		vec![("stake", Value::u128(3_000 * IO)), ("metadata", Value::from_bytes(b"load"))],
 	);
 	try_join_all(operators.iter().map(|operator| chain.submit(&register, &operator.key))).await?;
 	Ok(())
