@@ -25,8 +25,9 @@ pub type ClassId = u16;
 	PartialEq,
 	Eq,
 	Debug,
+	serde::Serialize,
+	serde::Deserialize,
 )]
-#[derive(serde::Serialize, serde::Deserialize)]
 pub enum Engine {
 	/// WebAssembly with WASI preview 1.
 	#[codec(index = 0)]
@@ -78,8 +79,9 @@ impl Engines {
 	PartialEq,
 	Eq,
 	Debug,
+	serde::Serialize,
+	serde::Deserialize,
 )]
-#[derive(serde::Serialize, serde::Deserialize)]
 pub enum Accelerator {
 	/// CPU only.
 	#[codec(index = 0)]
@@ -91,9 +93,18 @@ pub enum Accelerator {
 
 /// A hardware class.
 #[derive(
-	Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo, Clone, PartialEq, Eq, Debug,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+	Clone,
+	PartialEq,
+	Eq,
+	Debug,
+	serde::Serialize,
+	serde::Deserialize,
 )]
-#[derive(serde::Serialize, serde::Deserialize)]
 pub struct ClassInfo {
 	/// What executes the programs of this class.
 	pub engine: Engine,
