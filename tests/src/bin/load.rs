@@ -14,7 +14,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use clap::Parser;
 use codec::Encode;
 use futures::future::try_join_all;
-use io_primitives::{JobSpec, Program};
+use io_primitives::{ClassId, JobSpec, Program};
 use io_system_tests::{
 	chain::{Chain, address, call, call_value, encoded_call},
 	puppet::{Answer, Conduct, Puppet, Running},
@@ -25,7 +25,8 @@ use sp_core::H256;
 use subxt::dynamic::Value;
 
 const IO: u128 = 1_000_000_000_000;
-const CLASS: u16 = 90;
+/// First of the class numbers from which a run takes one: workers of an earlier run must not be drawn.
+const CLASSES: u16 = 90;
 /// How often the agenda comes to a job: to draw workers, once in between because its timer moved, to settle.
 const VISITS: u64 = 3;
 
@@ -68,9 +69,12 @@ async fn run(args: Args) -> Result<()> {
 	ensure!(args.workers >= 3, "a job needs three workers");
 	ensure!((1..=args.jobs).contains(&args.requesters), "each requester needs a job");
 	let chain = Chain::connect(&args.node).await?;
-	let operators = parties("operator", args.workers)?;
-	let requesters = parties("requester", args.requesters)?;
-	prepare(&chain, &operators, &requesters).await?;
+	// Accounts and a class that no earlier run on the same chain has used.
+	let run = chain.best().await?;
+	let class = CLASSES + ClassId::try_from(run % 900)?;
+	let operators = parties(run, "operator", args.workers)?;
+	let requesters = parties(run, "requester", args.requesters)?;
+	prepare(&chain, class, &operators, &requesters).await?;
 
 	let calls = Arc::new(AtomicU64::new(0));
 	let samples = Arc::new(Mutex::new(HashMap::new()));
@@ -78,11 +82,12 @@ async fn run(args: Args) -> Result<()> {
 	let mut keys = Vec::new();
 	let mut running: Vec<Running> = Vec::new();
 	for (i, operator) in operators.iter().enumerate() {
-		let mut puppet = Puppet::new(&format!("//load/worker/{i}"), Conduct::Follows, answer)?;
+		let mut puppet =
+			Puppet::new(&format!("//load/{run}/worker/{i}"), Conduct::Follows, answer)?;
 		puppet.accepted_calls = calls.clone();
 		puppet.samples = samples.clone();
 		let proof = puppet.proof(chain.genesis(), &operator.account);
-		let profile = profile(CLASS, args.capacity);
+		let profile = profile(class, args.capacity);
 		let register =
 			encoded_call("IoJobs", "register_worker", (puppet.worker(), profile, proof).encode());
 		keys.push((puppet, register, operator));
@@ -100,7 +105,7 @@ async fn run(args: Args) -> Result<()> {
 	}
 	println!("{} workers are online; submitting {} jobs", args.workers, args.jobs);
 
-	let spec = spec()?;
+	let spec = spec(class)?;
 	let first_block = chain.best().await?;
 	let calls_before = calls.load(Ordering::Relaxed);
 	let started = Instant::now();
@@ -220,11 +225,16 @@ async fn full_weight(
 	Ok(())
 }
 
-fn parties(name: &str, count: u32) -> Result<Vec<Party>> {
-	(0..count).map(|i| Party::new(&format!("//load/{name}/{i}"))).collect()
+fn parties(run: u32, name: &str, count: u32) -> Result<Vec<Party>> {
+	(0..count).map(|i| Party::new(&format!("//load/{run}/{name}/{i}"))).collect()
 }
 
-async fn prepare(chain: &Chain, operators: &[Party], requesters: &[Party]) -> Result<()> {
+async fn prepare(
+	chain: &Chain,
+	class: ClassId,
+	operators: &[Party],
+	requesters: &[Party],
+) -> Result<()> {
 	let info = Value::unnamed_variant(
 		"Some",
 		[Value::named_composite([
@@ -237,7 +247,7 @@ async fn prepare(chain: &Chain, operators: &[Party], requesters: &[Party]) -> Re
 	let set_class = call_value(
 		"IoJobs",
 		"set_class",
-		vec![("class", Value::u128(CLASS.into())), ("info", info)],
+		vec![("class", Value::u128(class.into())), ("info", info)],
 	);
 	let mut calls = vec![call_value("Sudo", "sudo", vec![("call", set_class)])];
 	for party in operators.iter().chain(requesters) {
@@ -258,7 +268,7 @@ async fn prepare(chain: &Chain, operators: &[Party], requesters: &[Party]) -> Re
 	Ok(())
 }
 
-fn spec() -> Result<JobSpec> {
+fn spec(class: ClassId) -> Result<JobSpec> {
 	Ok(JobSpec {
 		program: Program::Wasm { hash: H256::repeat_byte(1) },
 		program_at: locators(&["https://example.org/program.wasm"])?,
@@ -266,7 +276,7 @@ fn spec() -> Result<JobSpec> {
 		input: H256::zero(),
 		input_len: 0,
 		args: Default::default(),
-		class: CLASS,
+		class,
 		max_units: 1,
 		max_memory: 64,
 		max_output: 1 << 20,
