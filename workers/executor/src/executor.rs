@@ -362,6 +362,8 @@ impl Executor {
 
 impl Ended {
 	fn new(exit_code: i32, fuel: u64, detail: Option<String>) -> Self {
+		// Messages of the engine can have many lines; this one goes into logs and tables.
+		let detail = detail.map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "));
 		Self { exit_code, fuel, detail }
 	}
 
