@@ -11,6 +11,14 @@ import { sudo } from './tx.js';
 /** The hardware class of this test file: no other file's workers are in it. Known once the chain is connected. */
 export const home = { class: 0 };
 
+// Whoever kills the run kills the node with it; a test that then waits for ever shall end as well.
+const parent = process.ppid;
+setInterval(() => {
+	if (process.ppid !== parent) {
+		process.exit(1);
+	}
+}, 1000).unref();
+
 /** A connection to a running chain. */
 export class Chain {
 	/** Connects to the node that `run.js` has started, or to one of its own if a test file is run without it. */

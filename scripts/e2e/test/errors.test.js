@@ -140,9 +140,6 @@ describe('an operator who registers a device', { concurrency: true }, () => {
 			spare.pair.publicKey, spare.profile, stranger.sign(u8aConcat('io/register/v1', chain.genesis, spare.operator.publicKey)),
 		)],
 	]);
-	mistakes(() => worker.operator, 'ioJobs', [
-		['StakeTooLow', 'its stake is not enough for one more', () => spare.registration({ operator: worker.operator })],
-	]);
 	mistakes(() => stranger, 'ioJobs', [
 		['NotOperator', 'it has not staked', () => spare.registration({ operator: stranger })],
 	]);
@@ -212,15 +209,4 @@ test('should move to its new terms and give back its deposit when it updates and
 	const holds = await chain.api.query.balances.holds(worker.operator.address);
 	assert.deepEqual(holds.map(({ id }) => id.type), ['IoStaking']);
 	await send(chain, worker.registration(), worker.operator);
-});
-
-test('should be free again after the deferral when an operator leaves', async () => {
-	const { tx } = chain.api;
-	const { events } = await send(chain, tx.ioStaking.unbond(STAKE), spare.operator);
-	const due = events.find((event) => chain.api.events.ioStaking.Unbonded.is(event)).data.due.toNumber();
-	await assertFails(chain, tx.ioStaking.withdraw(), spare.operator, 'ioStaking', 'NothingToWithdraw');
-	await chain.reach(due);
-	await send(chain, tx.ioStaking.withdraw(), spare.operator);
-	assert.equal(await view(chain, 'IoStaking', 'operator', spare.operator.address), null);
-	assert.equal((await chain.api.query.balances.holds(spare.operator.address)).length, 0);
 });

@@ -146,4 +146,19 @@ describe('time-outs', { concurrency: true }, () => {
 		assert.equal((await view(chain, 'IoStaking', 'operator', worker.operator.address)).locked.toBigInt(), 0n);
 		await assertFails(chain, chain.api.tx.ioJobs.cancel(id), requester, 'ioJobs', 'UnknownJob');
 	});
+
+	test('should be free again after the waiting time when an operator takes out its stake', async () => {
+		const { tx, query } = chain.api;
+		const operator = key('//Leaver');
+		await fund(chain, [operator], PURSE);
+		await send(chain, tx.ioStaking.registerOperator(STAKE, 'leaves'), operator);
+		const { events } = await send(chain, tx.ioStaking.unbond(STAKE), operator);
+		const due = one(chain.api, events, 'ioStaking', 'Unbonded').data.due.toNumber();
+		await assertFails(chain, tx.ioStaking.withdraw(), operator, 'ioStaking', 'NothingToWithdraw');
+		await chain.reach(due);
+		await send(chain, tx.ioStaking.withdraw(), operator);
+		assert.equal(await view(chain, 'IoStaking', 'operator', operator.address), null);
+		assert.deepEqual((await money(chain, operator)).holds, {});
+		assert.equal((await query.ioStaking.ledgers(operator.address)).isNone, true);
+	});
 });
