@@ -30,11 +30,14 @@ const BEAT_BLOCKS = 12;
  * - `unrevealed`: commits, never opens the commitment.
  * - `lying`: does everything in time, with a result of its own.
  */
-export const BEHAVIOURS = ['honest', 'silent', 'declining', 'late', 'unrevealed', 'lying'];
+const BEHAVIOURS = ['honest', 'silent', 'declining', 'late', 'unrevealed', 'lying'];
 
 /** One device with its hot key, and the operator who answers for it. */
 export class Worker {
 	constructor(chain, { operator, device, behaviour = 'honest', ask = ASK, capacity = 2, classId = home.class }) {
+		if (!BEHAVIOURS.includes(behaviour)) {
+			throw new Error(`a worker cannot be ${behaviour}; it can be ${BEHAVIOURS.join(', ')}`);
+		}
 		this.chain = chain;
 		this.operator = operator;
 		this.pair = key(device);
