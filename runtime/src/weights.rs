@@ -3,6 +3,18 @@
 //! The modules that are files were measured; see the header of each for machine and date. The others take what the
 //! pallet's authors measured on their reference machine.
 
+/// Jobs.
+pub mod pallet_io_jobs;
+/// Stakes and slashes.
+pub mod pallet_io_staking;
+
+/// The extension that gives unused weight back.
+pub mod cumulus_pallet_weight_reclaim;
+/// Parameters.
+pub mod pallet_parameters;
+/// Calls that send messages.
+pub mod pallet_xcm;
+
 macro_rules! of_the_authors {
 	($($(#[$doc:meta])* $name:ident => $($path:ident)::+,)*) => { $(
 		$(#[$doc])*

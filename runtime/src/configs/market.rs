@@ -31,7 +31,7 @@ impl pallet_io_staking::Config for Runtime {
 	type RuntimeHoldReason = RuntimeHoldReason;
 	type SlashDefer = parameters::SlashDefer;
 	type UnbondingBlocks = parameters::UnbondingBlocks;
-	type WeightInfo = ();
+	type WeightInfo = crate::weights::pallet_io_staking::WeightInfo<Runtime>;
 }
 
 impl pallet_io_jobs::Config for Runtime {
@@ -69,7 +69,7 @@ impl pallet_io_jobs::Config for Runtime {
 	type UnrevealedSlash = parameters::UnrevealedSlash;
 	// Workers' calls have deadlines, are few (one for each step of a replica), and pay nothing: they go first.
 	type UnsignedPriority = ConstU64<{ u64::MAX / 2 }>;
-	type WeightInfo = ();
+	type WeightInfo = crate::weights::pallet_io_jobs::WeightInfo<Runtime>;
 	type WorkLedger = ();
 	type WorkerDeposit = WorkerDeposit;
 }

@@ -326,5 +326,5 @@ impl pallet_parameters::Config for Runtime {
 	type AdminOrigin = ParameterAdmin;
 	type RuntimeEvent = RuntimeEvent;
 	type RuntimeParameters = RuntimeParameters;
-	type WeightInfo = ();
+	type WeightInfo = crate::weights::pallet_parameters::WeightInfo<Runtime>;
 }

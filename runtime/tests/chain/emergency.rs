@@ -4,7 +4,6 @@ use crate::{
 	market::{heartbeat, market},
 	support::{account, signed, Chain},
 };
-use codec::Encode;
 use frame_support::{assert_noop, assert_ok, traits::Contains};
 use frame_system::Error as SystemError;
 use io_runtime::{
