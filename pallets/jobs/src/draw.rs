@@ -109,7 +109,7 @@ impl<T: Config> Pallet<T> {
 			.filter_map(|slot| ClassSlot::<T>::get(job.class, slot))
 			.filter_map(|worker| Self::candidate(job, worker, beacon, now, &mut lot))
 			.collect();
-		candidates.sort_by(|a, b| b.rank.cmp(&a.rank));
+		candidates.sort_by_key(|candidate| core::cmp::Reverse(candidate.rank));
 		for mut candidate in candidates {
 			let fits = candidate.info.live.try_push((id, replica)).is_ok()
 				&& T::Bonding::lock(&candidate.info.operator, candidate.bond).is_ok();

@@ -148,7 +148,7 @@ impl<T: Config> Pallet<T> {
 			"the class index is not dense"
 		);
 		ensure!(
-			Heartbeats::<T>::iter_keys().all(|worker| Workers::<T>::contains_key(worker)),
+			Heartbeats::<T>::iter_keys().all(Workers::<T>::contains_key),
 			"a heartbeat has no worker"
 		);
 		Ok(())
@@ -175,7 +175,7 @@ impl<T: Config> Pallet<T> {
 			ensure!(revealed || kept, "an output outlived its job");
 		}
 		ensure!(
-			Specs::<T>::iter_keys().all(|id| Jobs::<T>::contains_key(id)),
+			Specs::<T>::iter_keys().all(Jobs::<T>::contains_key),
 			"a specification outlived its job"
 		);
 		Ok(())

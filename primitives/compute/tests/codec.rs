@@ -176,10 +176,10 @@ proptest! {
 		other_valid_until in any::<u32>(),
 	) {
 		let payload = call.payload(genesis, valid_until);
-		prop_assert_eq!(&payload == &other.payload(genesis, valid_until), call == other);
-		prop_assert_eq!(&payload == &call.payload(other_genesis, valid_until), genesis == other_genesis);
+		prop_assert_eq!(payload == other.payload(genesis, valid_until), call == other);
+		prop_assert_eq!(payload == call.payload(other_genesis, valid_until), genesis == other_genesis);
 		prop_assert_eq!(
-			&payload == &call.payload(genesis, other_valid_until),
+			payload == call.payload(genesis, other_valid_until),
 			valid_until == other_valid_until
 		);
 	}

@@ -59,7 +59,7 @@ fn main() -> Result<(), Failure> {
 		match &name[..] {
 			"stdout" => drop(io::copy(&mut entry, &mut io::stdout())?),
 			"stderr" => drop(io::copy(&mut entry, &mut io::stderr())?),
-			_ => eprintln!("{:>10}  {name}", entry.by_ref().bytes().count()),
+			_ => eprintln!("{:>10}  {name}", io::copy(&mut entry, &mut io::sink())?),
 		}
 	}
 	io::stdout().flush()?;

@@ -667,7 +667,7 @@ impl Vfs {
 		}
 		// What is cut off must read as zero if the file grows again.
 		if new < old
-			&& new % PAGE != 0
+			&& !new.is_multiple_of(PAGE)
 			&& let Some(Some(page)) = pages.last()
 		{
 			self.pages.zero(*page, (new % PAGE) as usize)?;
