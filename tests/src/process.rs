@@ -6,7 +6,7 @@ use std::{
 	os::unix::process::{CommandExt, ExitStatusExt},
 	path::{Path, PathBuf},
 	process::{ExitStatus, Stdio},
-	time::{Duration, Instant},
+	time::Duration,
 };
 
 use anyhow::{Context, Result, bail};
@@ -84,11 +84,6 @@ impl Process {
 		Ok(Process { name: name.into(), log: log.into(), child })
 	}
 
-	/// Its log.
-	pub fn log(&self) -> &Path {
-		&self.log
-	}
-
 	/// What it wrote so far.
 	pub fn output(&self) -> String {
 		String::from_utf8_lossy(&std::fs::read(&self.log).unwrap_or_default()).into_owned()
@@ -159,8 +154,6 @@ pub struct Finished {
 	pub stdout: String,
 	/// Standard error.
 	pub stderr: String,
-	/// How long it ran.
-	pub time: Duration,
 }
 
 impl Finished {
@@ -195,7 +188,6 @@ impl Finished {
 
 /// Runs a program to its end.
 pub async fn run(program: &Path, args: &[String], limit: Duration) -> Result<Finished> {
-	let started = Instant::now();
 	let child = guarded(program, args)?
 		.stdin(Stdio::null())
 		.stdout(Stdio::piped())
@@ -210,7 +202,6 @@ pub async fn run(program: &Path, args: &[String], limit: Duration) -> Result<Fin
 		status: output.status,
 		stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
 		stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-		time: started.elapsed(),
 	})
 }
 

@@ -2,10 +2,10 @@
 
 use std::{
 	path::{Path, PathBuf},
-	time::{Duration, Instant},
+	time::Duration,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use io_primitives::{ClassId, WorkerKey};
 use sp_core::sr25519;
 
@@ -170,20 +170,5 @@ impl RealWorker {
 			.error_for_status()?
 			.json()
 			.await?)
-	}
-
-	/// Waits until its gateway answers.
-	pub async fn wait_up(&mut self) -> Result<()> {
-		let until = Instant::now() + Duration::from_secs(30);
-		loop {
-			self.process()?.ensure_running()?;
-			if self.status().await.is_ok() {
-				return Ok(());
-			}
-			if Instant::now() > until {
-				bail!("{} does not answer", self.name);
-			}
-			tokio::time::sleep(Duration::from_millis(100)).await;
-		}
 	}
 }

@@ -88,7 +88,6 @@ pub struct World {
 	next_class: ClassId,
 	issuance: Balance,
 	started: Instant,
-	first_books: Option<Books>,
 }
 
 impl World {
@@ -124,7 +123,6 @@ impl World {
 			next_class: 100 + ClassId::try_from(first % 800).unwrap_or(0),
 			issuance: genesis.issuance,
 			started,
-			first_books: None,
 		})
 	}
 
@@ -143,14 +141,7 @@ impl World {
 	/// Prepares for the next scenario.
 	pub async fn begin(&mut self) -> Result<()> {
 		self.logs.truncate(1);
-		self.set_gateways(Vec::new()).await?;
-		self.first_books = Some(Books::now(&self.chain).await?);
-		Ok(())
-	}
-
-	/// The books when the scenario began.
-	pub fn books_at_begin(&self) -> Result<&Books> {
-		self.first_books.as_ref().context("no scenario has begun")
+		self.set_gateways(Vec::new()).await
 	}
 
 	/// What must hold after each scenario.

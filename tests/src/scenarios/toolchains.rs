@@ -31,10 +31,10 @@ pub(super) async fn run(world: &mut World) -> Result<()> {
 	let scene = find(&examples, ".scene", "").context("workers/examples has no scene")?;
 
 	let cases: [(&str, PathBuf, &[&str], Option<Vec<u8>>); 4] = [
-		("C program that writes a file", c, &["--verbose", "3"], None),
-		("C++ program with the standard library", cpp, &["--verbose", "3"], None),
-		("interpreter that runs the script in its input", interpreter, &[], Some(SCRIPT.into())),
-		("path tracer", path_tracer, &["48", "36", "4"], Some(std::fs::read(&scene)?)),
+		("a C program that writes a file", c, &["--verbose", "3"], None),
+		("a C++ program with the standard library", cpp, &["--verbose", "3"], None),
+		("an interpreter that runs the script in its input", interpreter, &[], Some(SCRIPT.into())),
+		("our path tracer", path_tracer, &["48", "36", "4"], Some(std::fs::read(&scene)?)),
 	];
 	for (i, (what, path, args, input)) in cases.into_iter().enumerate() {
 		let program = std::fs::read(&path)?;
@@ -49,7 +49,7 @@ pub(super) async fn run(world: &mut World) -> Result<()> {
 		let outcome = world.wait_end(job, world.job_limit(60)).await?;
 		world.check_settled(&spec, &outcome, 0)?;
 		ensure!(outcome.payees.len() == 3, "not all agreed");
-		world.step(format!("a {what} ({size} bytes) is settled with one digest from all three"));
+		world.step(format!("{what} ({size} bytes) is settled with one digest from all three"));
 	}
 	Ok(())
 }
