@@ -3,10 +3,12 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
+import { u8aToHex } from '@polkadot/util';
+
 import { fund, IO, key, secretOf } from '../lib/accounts.js';
 import { Chain } from '../lib/chain.js';
 import { example } from '../lib/example.js';
-import { send } from '../lib/tx.js';
+import { assertFails, send } from '../lib/tx.js';
 import { crew, dismiss } from '../lib/worker.js';
 
 let chain;
@@ -45,6 +47,13 @@ test('should register session keys with a proof when a collator runs the example
 	assert.equal(status, 0, output);
 	const registered = (await query.session.nextKeys(collator.address)).unwrap();
 	assert.match(output, new RegExp(registered.toHex()));
+
+	// Nobody can register the keys of another one's node: the proof is for the account that asked for it.
+	const thief = key('//Thief');
+	await fund(chain, [thief], 10n * IO);
+	const made = await chain.rpc('author_rotateKeysWithOwner', u8aToHex(collator.publicKey));
+	await assertFails(chain, tx.session.setKeys(made.keys, made.proof), thief, 'session', 'InvalidProof');
+
 	await send(chain, tx.collatorSelection.registerAsCandidate(), collator);
 	const candidates = await query.collatorSelection.candidateList();
 	assert.ok(candidates.some(({ who }) => who.eq(collator.address)));
