@@ -7,8 +7,14 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 MODE="${1:-all}"
 case "$MODE" in all | fast) ;; *) echo "usage: scripts/test.sh [fast]" >&2; exit 2 ;; esac
-trap 'status=$?; print_phases; [ $status -eq 0 ] && echo "ALL TESTS PASSED" || echo "FAILED in phase: ${FAILED_PHASE:-?}" >&2' EXIT
-trap 'FAILED_PHASE=$PHASE' ERR
+DONE=0
+finish() {
+	local phase="$PHASE"
+	print_phases
+	if [ "$DONE" = 1 ]; then echo 'ALL TESTS PASSED'; else echo "FAILED in phase: $phase" >&2; fi
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
 
 phase 'setup'
 prepare tests
@@ -22,7 +28,10 @@ build
 
 phase 'unit, property and whole-runtime tests'
 cargo test --locked --workspace --all-targets
-[ "$MODE" = all ] || exit 0
+if [ "$MODE" = fast ]; then
+	DONE=1
+	exit 0
+fi
 
 phase 'job programs: rebuilt from source and compared'
 workers/examples/check.sh
@@ -35,3 +44,4 @@ phase 'polkadot.js: as a dApp would use it'
 
 phase 'clippy, warnings denied'
 SKIP_WASM_BUILD=1 cargo clippy --locked --workspace --all-targets -- -D warnings
+DONE=1
