@@ -5,7 +5,7 @@
 
 use std::{
 	fs::File,
-	io::{self, Read, Write},
+	io::{self, Write},
 	path::PathBuf,
 	time::{Duration, Instant},
 };
