@@ -24,7 +24,7 @@ trap cleanup EXIT
 
 phase 'setup and build'
 prepare
-cargo build --locked --workspace --all-targets
+build
 
 phase 'dev chain'
 mapfile -t PORTS < <(free_ports 2)
