@@ -31,7 +31,7 @@ mapfile -t PORTS < <(free_ports 2)
 "$TARGET/io-node" --dev --tmp --dev-block-time "$BLOCK_TIME" --rpc-port "${PORTS[0]}" --port "${PORTS[1]}" --no-prometheus --no-telemetry \
 	--offchain-worker never --rpc-max-connections 500 --pool-limit 50000 --pool-kbytes 262144 >"$DIR/node.log" 2>&1 &
 NODE=$!
-wait_for 90 'the first answer of the node' rpc "${PORTS[0]}" system_health
+wait_for 180 'the first answer of the node' rpc "${PORTS[0]}" system_health
 
 phase 'load'
 WEIGHTS=()
