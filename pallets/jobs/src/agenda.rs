@@ -16,7 +16,7 @@ use sp_runtime::Perbill;
 use crate::{types::Job, Agenda, AgendaCursor, Config, Jobs, Pallet, WeightInfo};
 
 /// Blocks that are tried when a list is full.
-pub const AGENDA_PROBES: u32 = 16;
+pub const AGENDA_PROBES: u32 = 4;
 /// Blocks that a worker's call tries, which has to stay small. If all are full, the job stays where it is.
 const CALL_PROBES: u32 = 2;
 /// Share of the rest of a block that the agenda may use; transactions need the other part.

@@ -8,10 +8,29 @@
 //! THIS FILE WAS AUTO-GENERATED USING THE SUBSTRATE BENCHMARK CLI VERSION 64.0.0
 //! DATE: 2026-11-22, STEPS: `10`, REPEAT: `5`, LOW RANGE: `[]`, HIGH RANGE: `[]`
 //! WORST CASE MAP SIZE: `1000000`
-//! HOSTNAME: `development machine`, CPU: `AMD EPYC`
-//! WASM-EXECUTION: `Compiled`, CHAIN: `dev`, DB CACHE: 1024
+//! HOSTNAME: `vm`, CPU: `AMD EPYC`
+//! WASM-EXECUTION: `Compiled`, CHAIN: `Some("dev")`, DB CACHE: 1024
 
-// Executed: io-node benchmark pallet --chain dev --pallet pallet_io_jobs --extrinsic "*", see "Measure weights" in runtime/README.md
+// Executed Command:
+// /root/.cache/io-network/target-bench/debug/io-node
+// benchmark
+// pallet
+// --chain
+// dev
+// --pallet
+// pallet_io_jobs
+// --extrinsic
+// *
+// --steps
+// 10
+// --repeat
+// 5
+// --heap-pages
+// 4096
+// --header
+// runtime/weights-header.txt
+// --output
+// /tmp/w/
 
 #![cfg_attr(rustfmt, rustfmt_skip)]
 #![allow(unused_parens)]
@@ -32,7 +51,7 @@ impl<T: frame_system::Config> pallet_io_jobs::WeightInfo for WeightInfo<T> {
 	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(193), added: 2668, mode: `MaxEncodedLen`)
 	/// Storage: `IoJobs::NextJobId` (r:1 w:1)
 	/// Proof: `IoJobs::NextJobId` (`max_values`: Some(1), `max_size`: Some(8), added: 503, mode: `MaxEncodedLen`)
-	/// Storage: `IoJobs::Agenda` (r:16 w:1)
+	/// Storage: `IoJobs::Agenda` (r:4 w:1)
 	/// Proof: `IoJobs::Agenda` (`max_values`: None, `max_size`: Some(2062), added: 4537, mode: `MaxEncodedLen`)
 	/// Storage: `IoJobs::Jobs` (r:0 w:1)
 	/// Proof: `IoJobs::Jobs` (`max_values`: None, `max_size`: Some(1648), added: 4123, mode: `MaxEncodedLen`)
@@ -41,14 +60,14 @@ impl<T: frame_system::Config> pallet_io_jobs::WeightInfo for WeightInfo<T> {
 	/// The range of component `b` is `[400, 12288]`.
 	fn submit(b: u32, ) -> Weight {
 		// Proof Size summary in bytes:
-		//  Measured:  `2941`
-		//  Estimated: `73582`
-		// Minimum execution time: 1_995_642_000 picoseconds.
-		Weight::from_parts(2_048_165_177, 0)
-			.saturating_add(Weight::from_parts(0, 73582))
-			// Standard Error: 207
-			.saturating_add(Weight::from_parts(5_168, 0).saturating_mul(b.into()))
-			.saturating_add(T::DbWeight::get().reads(21))
+		//  Measured:  `2367`
+		//  Estimated: `19138`
+		// Minimum execution time: 1_404_884_000 picoseconds.
+		Weight::from_parts(1_458_259_201, 0)
+			.saturating_add(Weight::from_parts(0, 19138))
+			// Standard Error: 148
+			.saturating_add(Weight::from_parts(6_070, 0).saturating_mul(b.into()))
+			.saturating_add(T::DbWeight::get().reads(9))
 			.saturating_add(T::DbWeight::get().writes(5))
 	}
 	/// Storage: `IoJobs::Jobs` (r:1 w:1)
@@ -73,8 +92,8 @@ impl<T: frame_system::Config> pallet_io_jobs::WeightInfo for WeightInfo<T> {
 		// Proof Size summary in bytes:
 		//  Measured:  `5079`
 		//  Estimated: `23474`
-		// Minimum execution time: 2_054_713_000 picoseconds.
-		Weight::from_parts(2_122_530_000, 0)
+		// Minimum execution time: 1_972_078_000 picoseconds.
+		Weight::from_parts(2_042_570_000, 0)
 			.saturating_add(Weight::from_parts(0, 23474))
 			.saturating_add(T::DbWeight::get().reads(20))
 			.saturating_add(T::DbWeight::get().writes(20))
@@ -105,8 +124,8 @@ impl<T: frame_system::Config> pallet_io_jobs::WeightInfo for WeightInfo<T> {
 		// Proof Size summary in bytes:
 		//  Measured:  `695`
 		//  Estimated: `6044`
-		// Minimum execution time: 1_312_241_000 picoseconds.
-		Weight::from_parts(1_352_836_000, 0)
+		// Minimum execution time: 1_294_457_000 picoseconds.
+		Weight::from_parts(1_376_611_000, 0)
 			.saturating_add(Weight::from_parts(0, 6044))
 			.saturating_add(T::DbWeight::get().reads(10))
 			.saturating_add(T::DbWeight::get().writes(7))
@@ -129,8 +148,8 @@ impl<T: frame_system::Config> pallet_io_jobs::WeightInfo for WeightInfo<T> {
 		// Proof Size summary in bytes:
 		//  Measured:  `911`
 		//  Estimated: `6774`
-		// Minimum execution time: 767_590_000 picoseconds.
-		Weight::from_parts(806_462_000, 0)
+		// Minimum execution time: 724_619_000 picoseconds.
+		Weight::from_parts(769_604_000, 0)
 			.saturating_add(Weight::from_parts(0, 6774))
 			.saturating_add(T::DbWeight::get().reads(8))
 			.saturating_add(T::DbWeight::get().writes(8))
@@ -155,8 +174,8 @@ impl<T: frame_system::Config> pallet_io_jobs::WeightInfo for WeightInfo<T> {
 		// Proof Size summary in bytes:
 		//  Measured:  `869`
 		//  Estimated: `6774`
-		// Minimum execution time: 948_309_000 picoseconds.
-		Weight::from_parts(988_604_000, 0)
+		// Minimum execution time: 899_787_000 picoseconds.
+		Weight::from_parts(950_402_000, 0)
 			.saturating_add(Weight::from_parts(0, 6774))
 			.saturating_add(T::DbWeight::get().reads(7))
 			.saturating_add(T::DbWeight::get().writes(10))
@@ -171,8 +190,8 @@ impl<T: frame_system::Config> pallet_io_jobs::WeightInfo for WeightInfo<T> {
 		// Proof Size summary in bytes:
 		//  Measured:  `440`
 		//  Estimated: `3882`
-		// Minimum execution time: 295_594_000 picoseconds.
-		Weight::from_parts(310_352_000, 0)
+		// Minimum execution time: 275_857_000 picoseconds.
+		Weight::from_parts(298_810_000, 0)
 			.saturating_add(Weight::from_parts(0, 3882))
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(1))
@@ -185,8 +204,8 @@ impl<T: frame_system::Config> pallet_io_jobs::WeightInfo for WeightInfo<T> {
 		// Proof Size summary in bytes:
 		//  Measured:  `1236`
 		//  Estimated: `5113`
-		// Minimum execution time: 316_444_000 picoseconds.
-		Weight::from_parts(344_486_000, 0)
+		// Minimum execution time: 295_404_000 picoseconds.
+		Weight::from_parts(336_010_000, 0)
 			.saturating_add(Weight::from_parts(0, 5113))
 			.saturating_add(T::DbWeight::get().reads(2))
 			.saturating_add(T::DbWeight::get().writes(1))
@@ -205,8 +224,8 @@ impl<T: frame_system::Config> pallet_io_jobs::WeightInfo for WeightInfo<T> {
 		// Proof Size summary in bytes:
 		//  Measured:  `5915`
 		//  Estimated: `14601`
-		// Minimum execution time: 710_753_000 picoseconds.
-		Weight::from_parts(749_455_000, 0)
+		// Minimum execution time: 652_393_000 picoseconds.
+		Weight::from_parts(680_006_000, 0)
 			.saturating_add(Weight::from_parts(0, 14601))
 			.saturating_add(T::DbWeight::get().reads(7))
 			.saturating_add(T::DbWeight::get().writes(5))
@@ -221,8 +240,8 @@ impl<T: frame_system::Config> pallet_io_jobs::WeightInfo for WeightInfo<T> {
 		// Proof Size summary in bytes:
 		//  Measured:  `5386`
 		//  Estimated: `14601`
-		// Minimum execution time: 575_859_000 picoseconds.
-		Weight::from_parts(612_709_000, 0)
+		// Minimum execution time: 531_136_000 picoseconds.
+		Weight::from_parts(558_036_000, 0)
 			.saturating_add(Weight::from_parts(0, 14601))
 			.saturating_add(T::DbWeight::get().reads(5))
 			.saturating_add(T::DbWeight::get().writes(3))
@@ -239,8 +258,8 @@ impl<T: frame_system::Config> pallet_io_jobs::WeightInfo for WeightInfo<T> {
 		// Proof Size summary in bytes:
 		//  Measured:  `5744`
 		//  Estimated: `14601`
-		// Minimum execution time: 532_218_000 picoseconds.
-		Weight::from_parts(572_814_000, 0)
+		// Minimum execution time: 494_959_000 picoseconds.
+		Weight::from_parts(534_312_000, 0)
 			.saturating_add(Weight::from_parts(0, 14601))
 			.saturating_add(T::DbWeight::get().reads(5))
 			.saturating_add(T::DbWeight::get().writes(4))
@@ -265,8 +284,8 @@ impl<T: frame_system::Config> pallet_io_jobs::WeightInfo for WeightInfo<T> {
 		// Proof Size summary in bytes:
 		//  Measured:  `3002`
 		//  Estimated: `10064`
-		// Minimum execution time: 897_803_000 picoseconds.
-		Weight::from_parts(932_368_000, 0)
+		// Minimum execution time: 839_935_000 picoseconds.
+		Weight::from_parts(876_935_000, 0)
 			.saturating_add(Weight::from_parts(0, 10064))
 			.saturating_add(T::DbWeight::get().reads(10))
 			.saturating_add(T::DbWeight::get().writes(8))
@@ -277,8 +296,8 @@ impl<T: frame_system::Config> pallet_io_jobs::WeightInfo for WeightInfo<T> {
 		// Proof Size summary in bytes:
 		//  Measured:  `100`
 		//  Estimated: `3485`
-		// Minimum execution time: 210_976_000 picoseconds.
-		Weight::from_parts(219_732_000, 0)
+		// Minimum execution time: 195_847_000 picoseconds.
+		Weight::from_parts(201_057_000, 0)
 			.saturating_add(Weight::from_parts(0, 3485))
 			.saturating_add(T::DbWeight::get().reads(1))
 			.saturating_add(T::DbWeight::get().writes(1))
@@ -295,8 +314,8 @@ impl<T: frame_system::Config> pallet_io_jobs::WeightInfo for WeightInfo<T> {
 		// Proof Size summary in bytes:
 		//  Measured:  `494`
 		//  Estimated: `3882`
-		// Minimum execution time: 370_775_000 picoseconds.
-		Weight::from_parts(399_038_000, 0)
+		// Minimum execution time: 352_110_000 picoseconds.
+		Weight::from_parts(378_119_000, 0)
 			.saturating_add(Weight::from_parts(0, 3882))
 			.saturating_add(T::DbWeight::get().reads(4))
 	}
@@ -308,8 +327,8 @@ impl<T: frame_system::Config> pallet_io_jobs::WeightInfo for WeightInfo<T> {
 		// Proof Size summary in bytes:
 		//  Measured:  `1591`
 		//  Estimated: `5113`
-		// Minimum execution time: 251_201_000 picoseconds.
-		Weight::from_parts(264_256_000, 0)
+		// Minimum execution time: 253_466_000 picoseconds.
+		Weight::from_parts(273_914_000, 0)
 			.saturating_add(Weight::from_parts(0, 5113))
 			.saturating_add(T::DbWeight::get().reads(2))
 	}
@@ -321,8 +340,8 @@ impl<T: frame_system::Config> pallet_io_jobs::WeightInfo for WeightInfo<T> {
 		// Proof Size summary in bytes:
 		//  Measured:  `44`
 		//  Estimated: `5527`
-		// Minimum execution time: 96_942_000 picoseconds.
-		Weight::from_parts(100_268_000, 0)
+		// Minimum execution time: 88_667_000 picoseconds.
+		Weight::from_parts(91_592_000, 0)
 			.saturating_add(Weight::from_parts(0, 5527))
 			.saturating_add(T::DbWeight::get().reads(2))
 			.saturating_add(T::DbWeight::get().writes(1))
@@ -333,8 +352,8 @@ impl<T: frame_system::Config> pallet_io_jobs::WeightInfo for WeightInfo<T> {
 		// Proof Size summary in bytes:
 		//  Measured:  `2129`
 		//  Estimated: `5527`
-		// Minimum execution time: 118_302_000 picoseconds.
-		Weight::from_parts(122_581_000, 0)
+		// Minimum execution time: 109_676_000 picoseconds.
+		Weight::from_parts(112_781_000, 0)
 			.saturating_add(Weight::from_parts(0, 5527))
 			.saturating_add(T::DbWeight::get().reads(1))
 			.saturating_add(T::DbWeight::get().writes(1))
@@ -343,16 +362,16 @@ impl<T: frame_system::Config> pallet_io_jobs::WeightInfo for WeightInfo<T> {
 	/// Proof: `IoJobs::Jobs` (`max_values`: None, `max_size`: Some(1648), added: 4123, mode: `MaxEncodedLen`)
 	/// Storage: `Parameters::Parameters` (r:1 w:0)
 	/// Proof: `Parameters::Parameters` (`max_values`: None, `max_size`: Some(52), added: 2527, mode: `MaxEncodedLen`)
-	/// Storage: `IoJobs::Agenda` (r:16 w:1)
+	/// Storage: `IoJobs::Agenda` (r:4 w:1)
 	/// Proof: `IoJobs::Agenda` (`max_values`: None, `max_size`: Some(2062), added: 4537, mode: `MaxEncodedLen`)
 	fn service_idle() -> Weight {
 		// Proof Size summary in bytes:
-		//  Measured:  `3959`
-		//  Estimated: `73582`
-		// Minimum execution time: 929_443_000 picoseconds.
-		Weight::from_parts(981_150_000, 0)
-			.saturating_add(Weight::from_parts(0, 73582))
-			.saturating_add(T::DbWeight::get().reads(18))
+		//  Measured:  `3385`
+		//  Estimated: `19138`
+		// Minimum execution time: 383_439_000 picoseconds.
+		Weight::from_parts(400_040_000, 0)
+			.saturating_add(Weight::from_parts(0, 19138))
+			.saturating_add(T::DbWeight::get().reads(6))
 			.saturating_add(T::DbWeight::get().writes(2))
 	}
 	/// Storage: `IoJobs::ClassCount` (r:1 w:0)
@@ -373,12 +392,12 @@ impl<T: frame_system::Config> pallet_io_jobs::WeightInfo for WeightInfo<T> {
 	fn service_draw(r: u32, ) -> Weight {
 		// Proof Size summary in bytes:
 		//  Measured:  `4742 + r * (549 ±0)`
-		//  Estimated: `29165 + r * (6079 ±330)`
-		// Minimum execution time: 3_451_723_000 picoseconds.
-		Weight::from_parts(2_265_708_405, 0)
+		//  Estimated: `29165 + r * (6079 ±378)`
+		// Minimum execution time: 3_211_332_000 picoseconds.
+		Weight::from_parts(2_008_308_711, 0)
 			.saturating_add(Weight::from_parts(0, 29165))
-			// Standard Error: 24_119_476
-			.saturating_add(Weight::from_parts(1_899_823_580, 0).saturating_mul(r.into()))
+			// Standard Error: 17_917_317
+			.saturating_add(Weight::from_parts(1_759_143_525, 0).saturating_mul(r.into()))
 			.saturating_add(T::DbWeight::get().reads(48))
 			.saturating_add(T::DbWeight::get().reads((9_u64).saturating_mul(r.into())))
 			.saturating_add(T::DbWeight::get().writes((2_u64).saturating_mul(r.into())))
@@ -401,11 +420,11 @@ impl<T: frame_system::Config> pallet_io_jobs::WeightInfo for WeightInfo<T> {
 		// Proof Size summary in bytes:
 		//  Measured:  `560 + r * (223 ±0)`
 		//  Estimated: `6044 + r * (3212 ±0)`
-		// Minimum execution time: 580_940_000 picoseconds.
-		Weight::from_parts(214_640_477, 0)
+		// Minimum execution time: 545_553_000 picoseconds.
+		Weight::from_parts(190_002_970, 0)
 			.saturating_add(Weight::from_parts(0, 6044))
-			// Standard Error: 371_267
-			.saturating_add(Weight::from_parts(397_044_430, 0).saturating_mul(r.into()))
+			// Standard Error: 275_770
+			.saturating_add(Weight::from_parts(374_332_271, 0).saturating_mul(r.into()))
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().reads((3_u64).saturating_mul(r.into())))
 			.saturating_add(T::DbWeight::get().writes(1))
@@ -440,12 +459,12 @@ impl<T: frame_system::Config> pallet_io_jobs::WeightInfo for WeightInfo<T> {
 	fn service_settle(r: u32, ) -> Weight {
 		// Proof Size summary in bytes:
 		//  Measured:  `1157 + r * (411 ±0)`
-		//  Estimated: `5951 + r * (3212 ±44)`
-		// Minimum execution time: 2_381_736_000 picoseconds.
-		Weight::from_parts(1_765_287_580, 0)
+		//  Estimated: `5951 + r * (3212 ±0)`
+		// Minimum execution time: 2_278_913_000 picoseconds.
+		Weight::from_parts(1_692_356_289, 0)
 			.saturating_add(Weight::from_parts(0, 5951))
-			// Standard Error: 1_072_032
-			.saturating_add(Weight::from_parts(634_411_453, 0).saturating_mul(r.into()))
+			// Standard Error: 957_462
+			.saturating_add(Weight::from_parts(602_661_461, 0).saturating_mul(r.into()))
 			.saturating_add(T::DbWeight::get().reads(5))
 			.saturating_add(T::DbWeight::get().reads((3_u64).saturating_mul(r.into())))
 			.saturating_add(T::DbWeight::get().writes(6))
@@ -475,11 +494,11 @@ impl<T: frame_system::Config> pallet_io_jobs::WeightInfo for WeightInfo<T> {
 		// Proof Size summary in bytes:
 		//  Measured:  `777 + r * (227 ±0)`
 		//  Estimated: `4346 + r * (3212 ±0)`
-		// Minimum execution time: 1_171_728_000 picoseconds.
-		Weight::from_parts(1_048_039_004, 0)
+		// Minimum execution time: 1_122_415_000 picoseconds.
+		Weight::from_parts(1_004_057_289, 0)
 			.saturating_add(Weight::from_parts(0, 4346))
-			// Standard Error: 310_080
-			.saturating_add(Weight::from_parts(144_281_298, 0).saturating_mul(r.into()))
+			// Standard Error: 222_698
+			.saturating_add(Weight::from_parts(136_215_005, 0).saturating_mul(r.into()))
 			.saturating_add(T::DbWeight::get().reads(4))
 			.saturating_add(T::DbWeight::get().reads((2_u64).saturating_mul(r.into())))
 			.saturating_add(T::DbWeight::get().writes(5))

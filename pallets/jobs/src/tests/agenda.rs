@@ -84,8 +84,9 @@ fn should_file_in_the_next_block_with_room() {
 #[test]
 fn should_serve_every_job_when_the_agenda_is_crowded() {
 	ExtBuilder::default().workers(0).build_and_execute(|| {
-		MaxAgenda::set(2);
-		let ids: Vec<_> = (0..30).map(|_| submit(spec())).collect();
+		// As many jobs in one block as find room within the probes, but for two.
+		MaxAgenda::set(8);
+		let ids: Vec<_> = (0..8 * AGENDA_PROBES - 2).map(|_| submit(spec())).collect();
 		for _ in 0..80 {
 			next_block();
 			check();
