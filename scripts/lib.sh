@@ -46,10 +46,16 @@ build() { [ -n "${IO_BIN_DIR:-}" ] || cargo build --locked --workspace --all-tar
 # free_ports N: N free TCP ports of the loopback interface, one a line.
 free_ports() {
 	python3 - "$1" <<'PY'
-import socket, sys
-sockets = [socket.socket() for _ in range(int(sys.argv[1]))]
-for s in sockets: s.bind(("127.0.0.1", 0))
-print("\n".join(str(s.getsockname()[1]) for s in sockets))
+import random, socket, sys
+# Below the range of outgoing connections, one of which could take the port before it is used.
+ports = []
+for port in random.sample(range(12000, 32000), 20000):
+    if len(ports) == int(sys.argv[1]): break
+    with socket.socket() as s:
+        try: s.bind(("127.0.0.1", port))
+        except OSError: continue
+    ports.append(port)
+print("\n".join(map(str, ports)))
 PY
 }
 

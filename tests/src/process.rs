@@ -205,15 +205,25 @@ pub async fn run(program: &Path, args: &[String], limit: Duration) -> Result<Fin
 	})
 }
 
-/// Free TCP ports of the loopback interface.
+/// Free TCP ports of the loopback interface, below the range from which the kernel takes the ports of outgoing
+/// connections: one of those could take a port before the child that it is meant for. No port is given twice.
 pub fn free_ports<const N: usize>() -> Result<[u16; N]> {
-	// All are bound at the same time, so that they differ.
-	let mut listeners = Vec::with_capacity(N);
+	const FIRST: u32 = 12_000;
+	const COUNT: u32 = 20_000;
+	static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+	let start = std::process::id().wrapping_mul(97);
 	let mut ports = [0; N];
 	for port in &mut ports {
-		let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
-		*port = listener.local_addr()?.port();
-		listeners.push(listener);
+		let mut tries = 0;
+		*port = loop {
+			let step = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+			let candidate = (FIRST + start.wrapping_add(step) % COUNT) as u16;
+			match std::net::TcpListener::bind(("127.0.0.1", candidate)) {
+				Ok(_) => break candidate,
+				Err(e) if tries == COUNT => return Err(e.into()),
+				Err(_) => tries += 1,
+			}
+		};
 	}
 	Ok(ports)
 }
