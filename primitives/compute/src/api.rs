@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use codec::Codec;
 
 use crate::{
+	attestation::{AttestationView, SignedAttestation},
 	call::SignedWorkerCall,
 	job::{Assignment, JobId},
 	worker::{Reason, WorkerKey, WorkerView},
@@ -20,5 +21,13 @@ sp_api::decl_runtime_apis! {
 		fn transaction(call: SignedWorkerCall) -> Block::Extrinsic;
 		/// Why the job does not go to the worker; empty if it could.
 		fn why_not(job: JobId, worker: WorkerKey) -> Vec<Reason>;
+	}
+
+	/// What a worker needs of a node to prove its computing power.
+	pub trait IoAttestationApi<AccountId> where AccountId: Codec {
+		/// What the chain knows of the worker's devices, and what they have to do now.
+		fn attestation(worker: WorkerKey) -> AttestationView<AccountId>;
+		/// The extrinsic that carries the call, ready to be submitted.
+		fn attestation_transaction(call: SignedAttestation) -> Block::Extrinsic;
 	}
 }

@@ -83,6 +83,61 @@ pub enum Kernel {
 	},
 }
 
+impl Kernel {
+	/// int8 operations of the kernel, a multiplication and an addition counted as two. `None` if there are more than
+	/// 2^64.
+	pub fn ops(&self) -> Option<u64> {
+		let Kernel::MatMulI8 { m, k, n } = *self;
+		u64::from(m).checked_mul(k.into())?.checked_mul(n.into())?.checked_mul(2)
+	}
+
+	/// Units of the kernel: whole units, rounded up. `None` as in [`Self::ops`].
+	pub fn units(&self) -> Option<u64> {
+		self.ops().map(|ops| ops.div_ceil(crate::OPS_PER_UNIT))
+	}
+}
+
+/// How a job's result is checked.
+#[derive(
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+	Clone,
+	Copy,
+	PartialEq,
+	Eq,
+	Debug,
+	Default,
+)]
+#[cfg_attr(feature = "std", derive(serde::Serialize, serde::Deserialize))]
+pub enum Verification {
+	/// Several workers execute the job, and a quorum has to agree.
+	#[codec(index = 0)]
+	#[default]
+	Quorum,
+	/// One worker multiplies two matrices. For some blocks anybody who has the matrices can prove on chain that one entry
+	/// of the product is wrong.
+	#[codec(index = 1)]
+	Dispute {
+		/// Random bytes of the requester, which bind the roots to this job.
+		context: H256,
+		/// Root over the rows of the left matrix.
+		left: H256,
+		/// Root over the columns of the right matrix.
+		right: H256,
+		/// Blocks in which the product can be disputed.
+		blocks: BlockNumber,
+	},
+	/// One worker multiplies two matrices and proves the product in zero knowledge.
+	#[codec(index = 2)]
+	Product {
+		/// BLAKE3 of the compressed commitments to the rows of the left and the columns of the right matrix.
+		inputs: H256,
+	},
+}
+
 /// A job as its requester describes it. Every part is bounded.
 #[derive(
 	Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo, Clone, PartialEq, Eq, Debug,
@@ -118,6 +173,10 @@ pub struct JobSpec {
 	pub run_blocks: BlockNumber,
 	/// The requester's x25519 key, if the output is to be sealed for it.
 	pub encryption: Option<[u8; 32]>,
+	/// Computing power that workers must have proven, in 10^6 int8 operations per second; 0 asks for none.
+	pub min_perf: u64,
+	/// How the result is checked.
+	pub verification: Verification,
 }
 
 /// Where a job stands.
@@ -156,12 +215,18 @@ pub enum JobState {
 	/// No result could be agreed on; everything went back to the requester.
 	#[codec(index = 6)]
 	Failed,
+	/// The product is on the table and waits for its verdict.
+	#[codec(index = 7)]
+	Verifying,
 }
 
 impl JobState {
 	/// Whether nothing can happen to the job any more.
 	pub fn is_terminal(self) -> bool {
-		!matches!(self, JobState::Open | JobState::Running | JobState::Revealing)
+		!matches!(
+			self,
+			JobState::Open | JobState::Running | JobState::Revealing | JobState::Verifying
+		)
 	}
 }
 
@@ -186,6 +251,12 @@ pub enum FailReason {
 	/// No quorum agreed, not even with tie-breaks.
 	#[codec(index = 1)]
 	NoQuorum,
+	/// The product was proven wrong.
+	#[codec(index = 2)]
+	Refuted,
+	/// The product was not proven in time.
+	#[codec(index = 3)]
+	Unproven,
 }
 
 /// Why a replica did not do its duty.
@@ -215,6 +286,12 @@ pub enum MissReason {
 	/// It revealed a result other than the quorum's.
 	#[codec(index = 3)]
 	Disagreed,
+	/// Its product was proven wrong, or its proof of it was.
+	#[codec(index = 4)]
+	Refuted,
+	/// It did not prove its product in time.
+	#[codec(index = 5)]
+	Unproven,
 }
 
 /// Where a replica stands. While a job is not terminal a replica is in one of these; what became of a

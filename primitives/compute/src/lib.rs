@@ -4,6 +4,7 @@
 extern crate alloc;
 
 pub mod api;
+pub mod attestation;
 pub mod call;
 pub mod digest;
 pub mod gateway;
@@ -13,11 +14,12 @@ pub mod worker;
 
 pub use call::{SignedWorkerCall, WorkerCall};
 pub use job::{
-	Assignment, FailReason, JobId, JobSpec, JobState, JobView, MissReason, Outcome, Price, Program,
-	Replica, ReplicaId, ReplicaState,
+	Assignment, FailReason, JobId, Kernel, JobSpec, JobState, JobView, MissReason, Outcome, Price, Program,
+	Replica, ReplicaId, ReplicaState, Verification,
 };
 pub use traits::{
-	Beacon, Bonding, Certificates, Offence, OffenceReason, Randomness, Slashing, WorkLedger,
+	Beacon, Bonding, Certificates, Claim, Offence, OffenceReason, Randomness, Slashing, Verdicts,
+	WorkLedger, WorkerRegistry,
 };
 pub use worker::{
 	Accelerator, ClassId, ClassInfo, Engine, Engines, Profile, Reason, WorkerKey, WorkerView,
@@ -43,3 +45,5 @@ pub const MAX_INPUT_BYTES: u64 = 1024 * 1024 * 1024;
 pub const MAX_OUTPUT_BYTES: u64 = 1024 * 1024 * 1024;
 /// WASM fuel in one unit of work.
 pub const FUEL_PER_UNIT: u64 = 1_000_000_000;
+/// int8 operations in one unit of a kernel's work.
+pub const OPS_PER_UNIT: u64 = 1_000_000_000_000;

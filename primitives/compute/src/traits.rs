@@ -3,9 +3,10 @@
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 use sp_core::H256;
-use sp_runtime::{DispatchError, DispatchResult, FixedU64};
+use sp_runtime::{DispatchError, DispatchResult};
 
 use crate::{
+	job::{JobId, Kernel, Verification},
 	worker::{ClassId, WorkerKey},
 	Balance, BlockNumber,
 };
@@ -80,6 +81,18 @@ pub enum OffenceReason {
 	/// A worker's result was not the quorum's.
 	#[codec(index = 3)]
 	Disagreed,
+	/// A worker's product was proven wrong, or it brought a wrong proof of it.
+	#[codec(index = 4)]
+	Refuted,
+	/// A worker did not prove its product in time.
+	#[codec(index = 5)]
+	Unproven,
+	/// A device's proof of computing power is wrong.
+	#[codec(index = 6)]
+	FalseCertificate,
+	/// A device did not bring the proof of computing power that it had committed to.
+	#[codec(index = 7)]
+	UnrevealedCertificate,
 }
 
 /// Something that an operator answers for with its stake.
@@ -106,26 +119,75 @@ pub trait Slashing<AccountId> {
 	fn report(offence: Offence<AccountId>) -> Result<Balance, DispatchError>;
 }
 
-/// Takes note of settled work, from which rewards are computed.
+/// Takes note of work, from which rewards are computed.
 pub trait WorkLedger<AccountId> {
 	/// `operator` was paid for `units` of work of this class.
 	fn settled(operator: &AccountId, class: ClassId, units: u64);
+	/// A device of `operator` proved `ops` int8 operations in one window.
+	fn certified(operator: &AccountId, ops: u128);
 }
 
 impl<AccountId> WorkLedger<AccountId> for () {
 	fn settled(_: &AccountId, _: ClassId, _: u64) {}
+	fn certified(_: &AccountId, _: u128) {}
 }
 
 /// Proven computing power.
 pub trait Certificates {
-	/// Proven performance of the worker over the minimum of the class; `None` if the class wants a certificate that the
-	/// worker lacks, so that it cannot be drawn.
-	fn performance(worker: &WorkerKey, class: ClassId) -> Option<FixedU64>;
+	/// What the worker's valid certificates prove together, in 10^6 int8 operations per second; 0 without any.
+	fn proven(worker: &WorkerKey) -> u64;
+	/// Gives the worker a certificate of so much: for benchmarks.
+	#[cfg(feature = "runtime-benchmarks")]
+	fn ensure_proven(worker: &WorkerKey, mops: u64);
 }
 
-/// Without certificates all workers count as exactly good enough.
+/// Nobody has proven anything.
 impl Certificates for () {
-	fn performance(_: &WorkerKey, _: ClassId) -> Option<FixedU64> {
-		Some(FixedU64::from_u32(1))
+	fn proven(_: &WorkerKey) -> u64 {
+		0
 	}
+	#[cfg(feature = "runtime-benchmarks")]
+	fn ensure_proven(_: &WorkerKey, _: u64) {}
+}
+
+/// The registered workers.
+pub trait WorkerRegistry<AccountId> {
+	/// Who answers for the worker; `None` if it is not registered.
+	fn operator(worker: &WorkerKey) -> Option<AccountId>;
+	/// Registers the worker for the operator: for benchmarks.
+	#[cfg(feature = "runtime-benchmarks")]
+	fn ensure_worker(worker: &WorkerKey, operator: &AccountId);
+}
+
+/// What a worker claims of a product that is still to be verified.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Claim<AccountId> {
+	/// Who pays for the job.
+	pub requester: AccountId,
+	/// Who claims it.
+	pub worker: WorkerKey,
+	/// The product and its dimensions.
+	pub kernel: Kernel,
+	/// How it is verified, with the roots or commitments of the inputs.
+	pub verification: Verification,
+	/// Digest of the result, see [`crate::digest::result_digest`].
+	pub digest: sp_core::H256,
+	/// Units that were claimed.
+	pub units: u64,
+	/// Exit code that was claimed; only 0 comes with a product.
+	pub exit_code: i32,
+}
+
+/// Jobs whose products are verified on chain instead of by a quorum.
+pub trait Verdicts<AccountId> {
+	/// The claim of a job that waits for its verdict; `None` if it does not.
+	fn claim(job: JobId) -> Option<Claim<AccountId>>;
+	/// The claim is false: the worker is slashed and the requester refunded. Fails, and changes nothing, if the job does
+	/// not wait for a verdict.
+	fn refute(job: JobId) -> DispatchResult;
+	/// The claim is true: the job is settled. Fails, and changes nothing, if the job does not wait for a verdict.
+	fn confirm(job: JobId) -> DispatchResult;
+	/// Makes a job of the kernel whose claim waits for its verdict, by `worker`: for benchmarks.
+	#[cfg(feature = "runtime-benchmarks")]
+	fn ensure_claim(claim: Claim<AccountId>) -> JobId;
 }

@@ -60,6 +60,8 @@ pub struct Engines(pub u8);
 impl Engines {
 	/// Only WebAssembly.
 	pub const WASM: Engines = Engines(1);
+	/// Only built-in kernels.
+	pub const KERNEL: Engines = Engines(2);
 
 	/// Whether the engine is in the set.
 	pub fn contains(self, engine: Engine) -> bool {
@@ -211,4 +213,7 @@ pub enum Reason {
 	/// There was no fresh randomness in this block.
 	#[codec(index = 11)]
 	NoRandomness,
+	/// It has proven less computing power than the job asks for.
+	#[codec(index = 12)]
+	UncertifiedPerf,
 }

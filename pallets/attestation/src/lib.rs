@@ -1,0 +1,2 @@
+//! Proofs of computing power.
+#![cfg_attr(not(feature = "std"), no_std)]
