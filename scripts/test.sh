@@ -28,6 +28,8 @@ build
 
 phase 'unit, property and whole-runtime tests'
 cargo test --locked --workspace --all-targets
+# `--all-targets` leaves out the examples in documentation.
+cargo test --locked --workspace --doc
 if [ "$MODE" = fast ]; then
 	DONE=1
 	exit 0

@@ -39,6 +39,8 @@ const spec = {
 	quorum: 2, // settled by two equal results
 	runBlocks: 20, // time for one execution, in blocks of 6 s
 	encryption: null,
+	minPerf: 0,
+	verification: 'Quorum',
 };
 
 // What will it cost at most? `quote` is a view function: it is called by its id, which the metadata knows.

@@ -15,7 +15,10 @@ use frame_support::{
 	weights::Weight,
 };
 use frame_system::offchain::CreateAuthorizedTransaction;
-use io_primitives::{Assignment, JobId, Reason, SignedWorkerCall, WorkerKey, WorkerView};
+use io_primitives::{
+	attestation::{AttestationView, SignedAttestation},
+	Assignment, JobId, Reason, SignedWorkerCall, WorkerKey, WorkerView,
+};
 use pallet_transaction_payment::{FeeDetails, RuntimeDispatchInfo};
 use sp_api::impl_runtime_apis;
 use sp_core::{crypto::KeyTypeId, OpaqueMetadata};
@@ -250,6 +253,18 @@ impl_runtime_apis! {
 
 		fn why_not(job: JobId, worker: WorkerKey) -> Vec<Reason> {
 			crate::IoJobs::why_not(job, worker)
+		}
+	}
+
+	impl io_primitives::api::IoAttestationApi<Block, AccountId> for Runtime {
+		fn attestation(worker: WorkerKey) -> AttestationView<AccountId> {
+			crate::IoAttestation::attestation_view(worker)
+		}
+
+		fn attestation_transaction(call: SignedAttestation) -> <Block as BlockT>::Extrinsic {
+			<Runtime as CreateAuthorizedTransaction<pallet_io_attestation::Call<Runtime>>>::create_authorized_transaction(
+				crate::IoAttestation::attestation_call(call).into(),
+			)
 		}
 	}
 

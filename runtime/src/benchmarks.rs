@@ -26,6 +26,7 @@ frame_benchmarking::define_benchmarks!(
 	[frame_system_extensions, SystemExtensionsBench::<Runtime>]
 	[pallet_balances, Balances]
 	[pallet_collator_selection, CollatorSelection]
+	[pallet_io_attestation, IoAttestation]
 	[pallet_io_jobs, IoJobs]
 	[pallet_io_staking, IoStaking]
 	[pallet_message_queue, MessageQueue]

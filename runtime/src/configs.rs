@@ -1,6 +1,7 @@
 //! How each pallet is set up, one file per concern.
 
 mod administration;
+mod attestation;
 mod collators;
 mod emergency;
 mod market;
@@ -11,6 +12,7 @@ mod tools;
 pub mod xcm;
 
 pub use administration::TreasuryAccount;
+pub use attestation::RelayClock;
 pub use collators::{ConsensusHook, StakingPot};
 pub use emergency::{SafeModeWhitelist, TxPauseWhitelist};
 pub use money::{DealWithFees, TransactionByteFee, WeightToFee};

@@ -2,19 +2,24 @@
 //! `chain-spec/` in the repository.
 
 use crate::{
-	configs::{StakingPot, TreasuryAccount},
+	configs::{parameters::AttestationTerms, StakingPot, TreasuryAccount},
 	constants::*,
-	AccountId, AuraId, Balance, BalancesConfig, BlockNumber, CollatorSelectionConfig, IoJobsConfig,
-	IoSetupConfig, ParachainInfoConfig, PolkadotXcmConfig, RuntimeGenesisConfig, SessionConfig,
-	SessionKeys,
+	AccountId, AuraId, Balance, BalancesConfig, BlockNumber, CollatorSelectionConfig,
+	IoAttestationConfig, IoJobsConfig, IoSetupConfig, ParachainInfoConfig, PolkadotXcmConfig,
+	RuntimeGenesisConfig, SessionConfig, SessionKeys,
 };
 use alloc::{vec, vec::Vec};
 use cumulus_primitives_core::ParaId;
 use frame_support::build_struct_json_patch;
-use io_primitives::{Accelerator, ClassId, ClassInfo, Engine};
+use io_primitives::{
+	attestation::{AttestationClass, ClassParams},
+	Accelerator, ClassId, ClassInfo, Engine,
+};
+use io_tflops::params::ARITH_INT8;
 use serde_json::Value;
 use sp_genesis_builder::{PresetId, DEV_RUNTIME_PRESET, LOCAL_TESTNET_RUNTIME_PRESET};
 use sp_keyring::Sr25519Keyring;
+use sp_runtime::Permill;
 
 /// Number of our parachain on development and test networks.
 pub const PARA_ID: u32 = 2000;
@@ -33,17 +38,66 @@ fn account(key: Sr25519Keyring) -> AccountId {
 ///
 /// * 0: CPU, WebAssembly, jobs of up to 4 GiB of memory.
 /// * 1: CPU, WebAssembly, jobs of up to 1 GiB of memory, for small devices.
+/// * 2: CPU, built-in kernels, jobs of up to 4 GiB of memory.
 pub fn classes() -> Vec<(ClassId, ClassInfo)> {
-	let cpu = |min_memory| ClassInfo {
-		engine: Engine::Wasm,
+	let cpu = |engine, min_memory| ClassInfo {
+		engine,
 		min_memory,
 		min_vram: 0,
 		accelerator: Accelerator::None,
 	};
-	vec![(0, cpu(4_096)), (1, cpu(1_024))]
+	vec![
+		(0, cpu(Engine::Wasm, 4_096)),
+		(1, cpu(Engine::Wasm, 1_024)),
+		(2, cpu(Engine::Kernel, 4_096)),
+	]
 }
 
-fn genesis(collators: &[Sr25519Keyring], root: Sr25519Keyring) -> Value {
+/// The classes of devices that prove their computing power, from a CPU to a datacentre's GPU. The dimensions keep what a
+/// proof costs besides the products small for each of them.
+pub fn attestation_classes() -> Vec<(AttestationClass, ClassParams)> {
+	let class = |side: u32, k: u32, max_lanes| {
+		let lane = u128::from(side) * u128::from(side) * u128::from(k);
+		ClassParams {
+			arith: ARITH_INT8,
+			m: side,
+			n: side,
+			k,
+			min_lanes: 1,
+			max_lanes,
+			openings: 64,
+			// In proportion to what a lane claims.
+			bond_per_lane: lane / BOND_WORK * BOND_PER_WORK,
+		}
+	};
+	vec![
+		(0, class(1_024, 4_096, 1_024)),
+		(1, class(4_096, 16_384, 1_024)),
+		(2, class(16_384, 16_384, 256)),
+		(3, class(16_384, 65_536, 64)),
+	]
+}
+
+/// Multiplications for which a lane is bonded with [`BOND_PER_WORK`].
+const BOND_WORK: u128 = 1 << 32;
+/// Bond of a lane for each [`BOND_WORK`] multiplications: a few IO for a processor, a few thousand for the largest GPUs.
+const BOND_PER_WORK: Balance = 50 * MILLI_IO;
+
+/// How computing power is proven on development and test networks: a window every 20 blocks, every commitment audited.
+const ATTESTATION: AttestationTerms = AttestationTerms {
+	window_gap: 20,
+	window_odds: Permill::one(),
+	window_slots: 10,
+	audit_rate: Permill::one(),
+	reveal_blocks: 40,
+	certificate_ttl: 100,
+};
+
+fn genesis(
+	collators: &[Sr25519Keyring],
+	root: Sr25519Keyring,
+	predictable_beacon: bool,
+) -> Value {
 	// The pots exist from the start: a first fee below the existential deposit would be lost otherwise.
 	let pots = [TreasuryAccount::get(), StakingPot::get()].map(|pot| (pot, EXISTENTIAL_DEPOSIT));
 	let balances = Sr25519Keyring::well_known()
@@ -68,9 +122,15 @@ fn genesis(collators: &[Sr25519Keyring], root: Sr25519Keyring) -> Value {
 		session: SessionConfig { keys },
 		polkadot_xcm: PolkadotXcmConfig { safe_xcm_version: Some(xcm::prelude::XCM_VERSION) },
 		io_jobs: IoJobsConfig { classes: classes() },
+		io_attestation: IoAttestationConfig {
+			classes: attestation_classes(),
+			// The relay chain that a development node plays for itself has no randomness of its blocks.
+			predictable_beacon,
+		},
 		io_setup: IoSetupConfig {
 			slash_defer: Some(SLASH_DEFER),
 			unbonding_blocks: Some(UNBONDING_BLOCKS),
+			attestation: Some(ATTESTATION),
 		},
 	});
 	if cfg!(feature = "sudo") {
@@ -83,8 +143,8 @@ fn genesis(collators: &[Sr25519Keyring], root: Sr25519Keyring) -> Value {
 pub fn get_preset(id: &PresetId) -> Option<Vec<u8>> {
 	use Sr25519Keyring::{Alice, Bob};
 	let patch = match id.as_ref() {
-		DEV_RUNTIME_PRESET => genesis(&[Alice], Alice),
-		LOCAL_TESTNET_RUNTIME_PRESET => genesis(&[Alice, Bob], Alice),
+		DEV_RUNTIME_PRESET => genesis(&[Alice], Alice, true),
+		LOCAL_TESTNET_RUNTIME_PRESET => genesis(&[Alice, Bob], Alice, false),
 		_ => return None,
 	};
 	serde_json::to_vec(&patch).ok()

@@ -178,6 +178,8 @@ mod runtime {
 	pub type IoStaking = pallet_io_staking;
 	#[runtime::pallet_index(71)]
 	pub type IoJobs = pallet_io_jobs;
+	#[runtime::pallet_index(72)]
+	pub type IoAttestation = pallet_io_attestation;
 	#[runtime::pallet_index(74)]
 	pub type IoRandomness = randomness;
 	#[runtime::pallet_index(76)]

@@ -28,6 +28,8 @@ pub mod pallet {
 		pub slash_defer: Option<crate::BlockNumber>,
 		/// Blocks from `unbond` to `withdraw`.
 		pub unbonding_blocks: Option<crate::BlockNumber>,
+		/// How computing power is proven.
+		pub attestation: Option<parameters::AttestationTerms>,
 		/// No parameter: ties the type to the runtime.
 		#[serde(skip)]
 		pub _config: core::marker::PhantomData<T>,
@@ -36,7 +38,9 @@ pub mod pallet {
 	#[pallet::genesis_build]
 	impl<T: Config> BuildGenesisConfig for GenesisConfig<T> {
 		fn build(&self) {
-			for parameter in parameters::initial(self.slash_defer, self.unbonding_blocks) {
+			let initial =
+				parameters::initial(self.slash_defer, self.unbonding_blocks, self.attestation);
+			for parameter in initial {
 				if let (key, Some(value)) = parameter.into_parts() {
 					pallet_parameters::Parameters::<crate::Runtime>::insert(key, value);
 				}

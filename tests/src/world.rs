@@ -398,6 +398,8 @@ impl World {
 			quorum: 2,
 			run_blocks: 80,
 			encryption: None,
+			min_perf: 0,
+			verification: io_primitives::Verification::Quorum,
 		})
 	}
 

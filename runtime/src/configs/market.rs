@@ -3,7 +3,7 @@
 use crate::{
 	configs::{parameters, TreasuryAccount},
 	constants::*,
-	AccountId, Authorship, Balance, Balances, IoRandomness, IoStaking, Runtime, RuntimeHoldReason,
+	AccountId, Authorship, Balance, Balances, IoAttestation, IoRandomness, IoStaking, Runtime, RuntimeHoldReason,
 };
 use frame_support::{
 	parameter_types,
@@ -40,7 +40,7 @@ impl pallet_io_jobs::Config for Runtime {
 	type BlockAuthor = BlockAuthor;
 	type BondFactor = parameters::BondFactor;
 	type Bonding = IoStaking;
-	type Certificates = ();
+	type Certificates = IoAttestation;
 	type Currency = Balances;
 	type DepositBase = JobDepositBase;
 	type DepositPerByte = JobDepositPerByte;
@@ -53,6 +53,7 @@ impl pallet_io_jobs::Config for Runtime {
 	type LateSlash = parameters::LateSlash;
 	type MaxAgendaPerBlock = ConstU32<256>;
 	type MaxClasses = ConstU32<1_024>;
+	type MaxDisputeBlocks = parameters::MaxDisputeBlocks;
 	type MaxOutcomes = ConstU32<10_000>;
 	type MaxRunBlocks = parameters::MaxRunBlocks;
 	// The longest possible specification has 10,7 kB: 32 arguments and 8 places of 256 bytes, and the rest.
@@ -61,6 +62,7 @@ impl pallet_io_jobs::Config for Runtime {
 	type MinRunBlocks = ConstU32<{ parameters::MIN_RUN_BLOCKS }>;
 	type NoShowSlash = parameters::NoShowSlash;
 	type OpenTtl = parameters::OpenTtl;
+	type ProofBlocks = parameters::ProofBlocks;
 	type Randomness = IoRandomness;
 	type RevealBlocks = parameters::RevealBlocks;
 	type RuntimeHoldReason = RuntimeHoldReason;

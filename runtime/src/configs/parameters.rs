@@ -54,6 +54,18 @@ pub mod dynamic_params {
 		/// What workers lose that fail.
 		#[codec(index = 2)]
 		pub static Slashes: JobSlashes = JobSlashes::DEFAULT;
+		/// Time-outs of products that are verified on chain.
+		#[codec(index = 3)]
+		pub static Verdicts: VerdictTimers = VerdictTimers::DEFAULT;
+	}
+
+	/// Proofs of computing power.
+	#[dynamic_pallet_params]
+	#[codec(index = 2)]
+	pub mod attestation {
+		/// Windows, audits, certificates.
+		#[codec(index = 0)]
+		pub static Terms: AttestationTerms = AttestationTerms::DEFAULT;
 	}
 }
 
@@ -205,6 +217,106 @@ impl JobSlashes {
 	};
 }
 
+/// Time-outs of products that are verified on chain, in blocks. Bounds: 2 blocks to a day.
+#[derive(
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+	Clone,
+	Copy,
+	PartialEq,
+	Eq,
+	Debug,
+)]
+pub struct VerdictTimers {
+	/// Most blocks that a requester may reserve for a dispute.
+	pub max_dispute_blocks: BlockNumber,
+	/// Blocks in which a worker has to prove its product.
+	pub proof_blocks: BlockNumber,
+}
+
+impl VerdictTimers {
+	/// An hour for disputes, five minutes for proofs.
+	pub const DEFAULT: Self = Self { max_dispute_blocks: HOURS, proof_blocks: 50 };
+
+	/// The nearest values within the bounds.
+	pub fn bounded(self) -> Self {
+		Self {
+			max_dispute_blocks: self.max_dispute_blocks.clamp(2, DAYS),
+			proof_blocks: self.proof_blocks.clamp(2, DAYS),
+		}
+	}
+
+	/// The values that hold now.
+	pub fn now() -> Self {
+		dynamic_params::jobs::Verdicts::get().bounded()
+	}
+}
+
+/// How computing power is proven. Bounds: `window_slots` 2 to 600, `window_gap` more than the blocks of a window,
+/// `reveal_blocks` 5 blocks to a day, `certificate_ttl` `window_gap` to 28 days, `audit_rate` at least 1 %.
+#[derive(
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+	Clone,
+	Copy,
+	PartialEq,
+	Eq,
+	Debug,
+	serde::Serialize,
+	serde::Deserialize,
+)]
+pub struct AttestationTerms {
+	/// Fewest blocks from the opening of a window to that of the next.
+	pub window_gap: BlockNumber,
+	/// Chance that a window opens in a block, once the gap is over.
+	pub window_odds: Permill,
+	/// Relay chain slots in which commitments count.
+	pub window_slots: u32,
+	/// Share of commitments that are audited.
+	pub audit_rate: Permill,
+	/// Blocks in which an audited device has to answer.
+	pub reveal_blocks: BlockNumber,
+	/// Blocks for which a certificate counts.
+	pub certificate_ttl: BlockNumber,
+}
+
+impl AttestationTerms {
+	/// A window an hour on average, of two minutes; a fifth of the commitments audited; certificates for six hours.
+	pub const DEFAULT: Self = Self {
+		window_gap: 50,
+		window_odds: Permill::from_parts(1_000_000 / 550),
+		window_slots: 20,
+		audit_rate: Permill::from_percent(20),
+		reveal_blocks: 100,
+		certificate_ttl: 6 * HOURS,
+	};
+
+	/// The nearest values within the bounds.
+	pub fn bounded(self) -> Self {
+		let window_slots = self.window_slots.clamp(2, 600);
+		let window_gap = self.window_gap.clamp(window_slots.saturating_add(1), DAYS);
+		Self {
+			window_gap,
+			window_odds: self.window_odds,
+			window_slots,
+			audit_rate: self.audit_rate.max(Permill::from_percent(1)),
+			reveal_blocks: self.reveal_blocks.clamp(5, DAYS),
+			certificate_ttl: self.certificate_ttl.clamp(window_gap, 28 * DAYS),
+		}
+	}
+
+	/// The values that hold now.
+	pub fn now() -> Self {
+		dynamic_params::attestation::Terms::get().bounded()
+	}
+}
+
 /// Makes a type that reads one field of a group of parameters.
 macro_rules! fields {
 	($($(#[$doc:meta])* $name:ident: $value:ty = $get:expr;)*) => { $(
@@ -240,6 +352,22 @@ fields! {
 	FeeAuthorShare: Permill = JobTerms::now().fee_author_share;
 	/// See [`JobTerms::min_price_per_unit`].
 	MinPricePerUnit: Balance = JobTerms::now().min_price_per_unit;
+	/// See [`VerdictTimers::max_dispute_blocks`].
+	MaxDisputeBlocks: BlockNumber = VerdictTimers::now().max_dispute_blocks;
+	/// See [`VerdictTimers::proof_blocks`].
+	ProofBlocks: BlockNumber = VerdictTimers::now().proof_blocks;
+	/// See [`AttestationTerms::window_gap`].
+	MinWindowGap: BlockNumber = AttestationTerms::now().window_gap;
+	/// See [`AttestationTerms::window_odds`].
+	WindowOdds: Permill = AttestationTerms::now().window_odds;
+	/// See [`AttestationTerms::window_slots`].
+	WindowSlots: u32 = AttestationTerms::now().window_slots;
+	/// See [`AttestationTerms::audit_rate`].
+	AuditRate: Permill = AttestationTerms::now().audit_rate;
+	/// See [`AttestationTerms::reveal_blocks`].
+	AttestationRevealBlocks: BlockNumber = AttestationTerms::now().reveal_blocks;
+	/// See [`AttestationTerms::certificate_ttl`].
+	CertificateTtl: BlockNumber = AttestationTerms::now().certificate_ttl;
 	/// See [`JobSlashes::no_show`].
 	NoShowSlash: Permill = dynamic_params::jobs::Slashes::get().no_show;
 	/// See [`JobSlashes::late`].
@@ -288,11 +416,14 @@ impl Get<BlockNumber> for UnbondingBlocks {
 pub fn initial(
 	slash_defer: Option<BlockNumber>,
 	unbonding_blocks: Option<BlockNumber>,
+	attestation: Option<AttestationTerms>,
 ) -> Vec<RuntimeParameters> {
 	use dynamic_params::staking;
 	let slash_defer = slash_defer.map(|v| (staking::SlashDefer, v).into());
 	let unbonding = unbonding_blocks.map(|v| (staking::UnbondingBlocks, v).into());
-	slash_defer.into_iter().chain(unbonding).map(RuntimeParameters::Staking).collect()
+	let staking = slash_defer.into_iter().chain(unbonding).map(RuntimeParameters::Staking);
+	let attestation = attestation.map(|v| (dynamic_params::attestation::Terms, v).into());
+	staking.chain(attestation.map(RuntimeParameters::Attestation)).collect()
 }
 
 #[cfg(feature = "runtime-benchmarks")]

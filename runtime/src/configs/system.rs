@@ -95,7 +95,7 @@ impl cumulus_pallet_parachain_system::Config for Runtime {
 	type CheckAssociatedRelayNumber = RelayNumberMonotonicallyIncreases;
 	type ConsensusHook = ConsensusHook;
 	type DmpQueue = EnqueueWithOrigin<MessageQueue, RelayOrigin>;
-	type OnSystemEvent = crate::IoRandomness;
+	type OnSystemEvent = (crate::IoRandomness, crate::configs::RelayClock);
 	type OutboundXcmpMessageSource = XcmpQueue;
 	type RelayParentOffset = ConstU32<RELAY_PARENT_OFFSET>;
 	type ReservedDmpWeight = ReservedDmpWeight;

@@ -28,6 +28,8 @@ export function spec(changes = {}) {
 		quorum: 2,
 		runBlocks: 12,
 		encryption: null,
+		minPerf: 0,
+		verification: 'Quorum',
 		...changes,
 	};
 }

@@ -285,5 +285,7 @@ fn spec(class: ClassId) -> Result<JobSpec> {
 		quorum: 2,
 		run_blocks: 100,
 		encryption: None,
+		min_perf: 0,
+		verification: io_primitives::Verification::Quorum,
 	})
 }
