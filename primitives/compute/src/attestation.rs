@@ -11,7 +11,12 @@ use scale_info::TypeInfo;
 use sp_core::{sr25519, ConstU32, H256};
 use sp_runtime::BoundedVec;
 
-use crate::{job::JobId, worker::WorkerKey, Balance, BlockNumber};
+use crate::{
+	gateway::client::{Answer, Keys},
+	job::JobId,
+	worker::WorkerKey,
+	Balance, BlockNumber,
+};
 
 /// Domain tag of attestation calls.
 pub const ATTESTATION_TAG: &[u8; 12] = b"io/attest/v1";
@@ -23,6 +28,9 @@ pub const MAX_DEVICES: u16 = 16;
 pub const MAX_PROOF_BYTES: u32 = 192 * 1024;
 /// Most attestation calls in one answer of a gateway.
 pub const MAX_ATTESTATIONS: u32 = 8;
+/// Fewest blocks between two changes of a device by its hot key, and the most that `valid_until` of an enrolment or a
+/// departure may lie ahead: neither can be sent a second time by somebody else.
+pub const ENROLMENT_BLOCKS: BlockNumber = 50;
 /// Most bytes of an answer of a gateway to `/v1/attest`.
 pub const MAX_ATTEST_RESPONSE_BYTES: usize = 2 * 1024 * 1024;
 
@@ -125,7 +133,7 @@ impl AttestationCall {
 	/// The bytes to sign: `SCALE(tag, genesis_hash, blake2_256(SCALE(call)), valid_until)`. The call is hashed because a
 	/// proof can be long.
 	pub fn payload(&self, genesis: H256, valid_until: BlockNumber) -> Vec<u8> {
-		let body = self.using_encoded(sp_core::hashing::blake2_256);
+		let body = self.using_encoded(sp_io::hashing::blake2_256);
 		(ATTESTATION_TAG, genesis, body, valid_until).encode()
 	}
 }
@@ -317,7 +325,13 @@ pub struct AttestRequest<AccountId> {
 #[derive(Encode, Decode, DecodeWithMemTracking, TypeInfo, Clone, PartialEq, Eq, Debug, Default)]
 pub struct AttestResponse {
 	/// Keys of the workers behind this gateway that prove computing power.
-	pub keys: BoundedVec<WorkerKey, ConstU32<{ crate::gateway::MAX_KEYS }>>,
+	pub keys: Keys,
 	/// Calls to send.
 	pub calls: BoundedVec<SignedAttestation, ConstU32<MAX_ATTESTATIONS>>,
+}
+
+impl Answer for AttestResponse {
+	fn keys(&self) -> &Keys {
+		&self.keys
+	}
 }

@@ -4,6 +4,8 @@
 //! answers with its keys and with signed calls to send. Either side treats the other as hostile: lengths are
 //! limited before anything is decoded, and nothing may be left over.
 
+pub mod client;
+
 use alloc::vec::Vec;
 use codec::{Decode, DecodeWithMemTracking, Encode};
 use scale_info::TypeInfo;
@@ -59,7 +61,13 @@ pub struct WorkerSync<AccountId> {
 #[derive(Encode, Decode, DecodeWithMemTracking, TypeInfo, Clone, PartialEq, Eq, Debug, Default)]
 pub struct SyncResponse {
 	/// Keys of the workers behind this gateway.
-	pub keys: BoundedVec<WorkerKey, ConstU32<MAX_KEYS>>,
+	pub keys: client::Keys,
 	/// Calls to send.
 	pub calls: BoundedVec<SignedWorkerCall, ConstU32<MAX_CALLS>>,
+}
+
+impl client::Answer for SyncResponse {
+	fn keys(&self) -> &client::Keys {
+		&self.keys
+	}
 }

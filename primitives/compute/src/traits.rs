@@ -1,5 +1,6 @@
 //! How pallets talk to each other: none imports another, each asks for one of these.
 
+use alloc::vec::Vec;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 use sp_core::H256;
@@ -187,6 +188,8 @@ pub trait Verdicts<AccountId> {
 	fn refute(job: JobId) -> DispatchResult;
 	/// The claim is true: the job is settled. Fails, and changes nothing, if the job does not wait for a verdict.
 	fn confirm(job: JobId) -> DispatchResult;
+	/// The worker's jobs that wait for its proof, each with the block in which it is too late. Not for use in blocks.
+	fn pending(worker: &WorkerKey) -> Vec<(JobId, BlockNumber)>;
 	/// Makes a job of the kernel whose claim waits for its verdict, by `worker`: for benchmarks.
 	#[cfg(feature = "runtime-benchmarks")]
 	fn ensure_claim(claim: Claim<AccountId>) -> JobId;
