@@ -290,6 +290,8 @@ pub struct Certificate {
 /// What the chain knows of a worker's devices, and what they have to do now.
 #[derive(Encode, Decode, DecodeWithMemTracking, TypeInfo, Clone, PartialEq, Eq, Debug)]
 pub struct AttestationView<AccountId> {
+	/// The parachain's number: a proof of a product binds it.
+	pub para: u32,
 	/// The best block's number.
 	pub now: BlockNumber,
 	/// The relay chain's slot in it.
