@@ -1,5 +1,8 @@
 //! Dimensions of a proof of computing power.
 
+use codec::{Decode, Encode, Input, MaxEncodedLen};
+use core::fmt;
+
 /// Version of the protocol, part of every transcript.
 pub const VERSION: u8 = 1;
 /// Entries of C in one leaf.
@@ -21,7 +24,10 @@ pub const MAX_OPENINGS: u32 = 128;
 pub const ARITH_INT8: u8 = 0;
 
 /// Dimensions of one round: `lanes` products of an m x k and a k x n matrix. All are powers of two.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+///
+/// There are none that [`Self::new`] refuses: decoding checks them too. SCALE is the arithmetic and the four dimensions;
+/// transcripts use [`Self::to_bytes`].
+#[derive(Encode, MaxEncodedLen, Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Params {
 	arith: u8,
 	m: u32,
@@ -41,8 +47,36 @@ pub enum ParamsError {
 	OutOfRange,
 }
 
+impl ParamsError {
+	const fn message(self) -> &'static str {
+		match self {
+			Self::UnknownArith => "there is no such arithmetic",
+			Self::NotPowerOfTwo => "a dimension is no power of two",
+			Self::OutOfRange => "a dimension is too small or too large",
+		}
+	}
+}
+
+impl fmt::Display for ParamsError {
+	fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+		f.write_str(self.message())
+	}
+}
+
+impl core::error::Error for ParamsError {}
+
+impl Decode for Params {
+	fn decode<I: Input>(input: &mut I) -> Result<Self, codec::Error> {
+		let (arith, m, n, k, lanes) = Decode::decode(input)?;
+		Self::new(arith, m, n, k, lanes).map_err(|error| error.message().into())
+	}
+}
+
 impl Params {
 	/// Checks and takes dimensions: `m` 1..=65,536, `n` 128..=65,536, `k` 1..=65,536, `lanes` 1..=1,024, powers of two.
+	///
+	/// # Errors
+	/// One for each rule, see [`ParamsError`].
 	pub fn new(arith: u8, m: u32, n: u32, k: u32, lanes: u32) -> Result<Self, ParamsError> {
 		if arith != ARITH_INT8 {
 			return Err(ParamsError::UnknownArith);
@@ -93,10 +127,7 @@ impl Params {
 
 	/// int8 operations of one round, a multiplication and an addition counted as two: `2 m n k lanes`.
 	pub fn ops_per_round(&self) -> u128 {
-		2 * u128::from(self.m)
-			* u128::from(self.n)
-			* u128::from(self.k)
-			* u128::from(self.lanes)
+		2 * u128::from(self.m) * u128::from(self.n) * u128::from(self.k) * u128::from(self.lanes)
 	}
 
 	/// The bytes that stand for them in transcripts: `ver u8 || arith u8 || m || n || k || lanes || SEG`, u32 each.
@@ -132,4 +163,3 @@ impl Position {
 			+ u64::from(self.column / SEG)
 	}
 }
-
