@@ -6,7 +6,9 @@ use codec::{Decode, DecodeAll, Encode};
 use futures::stream::BoxStream;
 use io_primitives::{
 	AccountId, Assignment, Balance, JobId, JobSpec, JobView, Price, Reason, ReplicaId,
-	SignedWorkerCall, WorkerKey, WorkerView, job::OutputAt,
+	SignedWorkerCall, WorkerKey, WorkerView,
+	attestation::{AttestationView, SignedAttestation},
+	job::OutputAt,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -354,6 +356,18 @@ impl Client {
 	pub async fn submit_worker_call(&self, call: &SignedWorkerCall) -> Result<H256> {
 		// An extrinsic's encoding begins with its own length, so the answer is the extrinsic as it has to be submitted.
 		let extrinsic = self.call_raw("IoWorkerApi_transaction", &call.encode(), None).await?;
+		self.submit_extrinsic(&extrinsic).await
+	}
+
+	/// What the chain knows of a worker's devices and their proofs of computing power at the best block.
+	pub async fn attestation(&self, worker: &WorkerKey) -> Result<AttestationView<AccountId>> {
+		self.runtime_call("IoAttestationApi_attestation", worker).await
+	}
+
+	/// Sends a device's call, under the rules of [`Self::submit_worker_call`].
+	pub async fn submit_attestation(&self, call: &SignedAttestation) -> Result<H256> {
+		let extrinsic =
+			self.call_raw("IoAttestationApi_attestation_transaction", &call.encode(), None).await?;
 		self.submit_extrinsic(&extrinsic).await
 	}
 

@@ -4,23 +4,18 @@
 //! commitment, and the calls that were signed: after a kill at any moment the worker goes on with the same bytes.
 //! Each record carries a checksum; one that does not decode is set aside and reported, and the others live on.
 
-use std::{
-	path::{Path, PathBuf},
-	sync::Mutex,
-};
+pub(crate) mod file;
+
+use std::path::{Path, PathBuf};
 
 use codec::{Decode, DecodeAll, Encode};
 use io_primitives::{BlockNumber, JobId, ReplicaId, SignedWorkerCall, WorkerKey};
-use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition};
+use redb::{ReadableDatabase, ReadableTable, ReadableTableMetadata};
 use serde::Serialize;
 use sp_core::H256;
 
-const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
-const RECORDS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("records");
-const DAMAGED: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("damaged");
+use file::{DAMAGED, Damage, File, META, RECORDS};
 
-const WORKER: &str = "worker";
-const GENESIS: &str = "genesis";
 const HEARTBEAT: &str = "heartbeat";
 
 /// Version of a record's encoding.
@@ -177,23 +172,12 @@ impl Record {
 	}
 
 	fn to_bytes(&self) -> Vec<u8> {
-		let body = self.encode();
-		let mut bytes = vec![VERSION];
-		bytes.extend_from_slice(&blake3::hash(&body).as_bytes()[..8]);
-		bytes.extend_from_slice(&body);
-		bytes
+		file::seal(VERSION, &self.encode())
 	}
 
 	fn from_bytes(bytes: &[u8]) -> Result<Record, String> {
-		let (version, rest) = bytes.split_first().ok_or("it is empty")?;
-		if *version != VERSION {
-			return Err(format!("its version is {version}, this program knows {VERSION}"));
-		}
-		let (sum, body) = rest.split_at_checked(8).ok_or("it is too short")?;
-		if blake3::hash(body).as_bytes()[..8] != *sum {
-			return Err("its checksum is wrong".into());
-		}
-		Record::decode_all(&mut &*body).map_err(|e| e.to_string())
+		let mut body = file::unseal(VERSION, bytes)?;
+		Record::decode_all(&mut body).map_err(|e| e.to_string())
 	}
 }
 
@@ -209,12 +193,7 @@ pub struct Opened {
 }
 
 /// The journal. All methods are blocking, and what they write is on disk when they return.
-pub struct Journal {
-	/// `None` after a failure, such as a full disk: the library then wants the file to be opened anew.
-	db: Mutex<Option<Database>>,
-	path: PathBuf,
-	genesis: Mutex<Option<H256>>,
-}
+pub struct Journal(File);
 
 /// Something to write; see [`Journal::write`].
 #[derive(Default)]
@@ -235,109 +214,31 @@ impl Journal {
 		worker: WorkerKey,
 		genesis: Option<H256>,
 	) -> Result<(Journal, Opened), Error> {
+		let (file, damage) = File::open(path, worker, genesis)?;
+		let journal = Journal(file);
 		let mut opened = Opened::default();
-		let db = match open_database(path) {
-			Ok(db) => db,
-			Err(Open::InUse) => return Err(Error::InUse(path.into())),
-			Err(Open::Failed(reason)) => return Err(Error::Storage { path: path.into(), reason }),
-			Err(Open::Damaged(reason)) => {
-				let aside = path.with_extension(format!("damaged-{}", crate::unix_seconds()));
-				std::fs::rename(path, &aside).map_err(|e| Error::Storage {
-					path: path.into(),
-					reason: format!("it is damaged ({reason}) and cannot be moved aside: {e}"),
-				})?;
-				opened.damaged.push(format!("the whole journal: {reason}"));
-				opened.moved_to = Some(aside);
-				open_database(path).map_err(|e| Error::Storage {
-					path: path.into(),
-					reason: match e {
-						Open::InUse => "it is in use".into(),
-						Open::Failed(reason) | Open::Damaged(reason) => reason,
-					},
-				})?
-			},
-		};
-		let journal =
-			Journal { db: Mutex::new(Some(db)), path: path.into(), genesis: Mutex::new(None) };
-		journal.bind_worker(worker)?;
-		let stored = journal.with(|db| meta(db, GENESIS))?;
-		*crate::lock(&journal.genesis) =
-			stored.and_then(|bytes| H256::decode_all(&mut &bytes[..]).ok());
-		if let Some(genesis) = genesis {
-			journal.bind_genesis(genesis)?;
+		if let Some(Damage { reason, moved_to }) = damage {
+			opened.damaged.push(format!("the whole journal: {reason}"));
+			opened.moved_to = Some(moved_to);
 		}
 		opened.live = journal.sweep(&mut opened.damaged)?;
 		Ok((journal, opened))
 	}
 
-	/// Does something with the database. After a failure it is opened anew the next time, as of its last commit.
-	fn with<T>(&self, work: impl FnOnce(&Database) -> Result<T, redb::Error>) -> Result<T, Error> {
-		let failed =
-			|e: redb::Error| Error::Storage { path: self.path.clone(), reason: e.to_string() };
-		let mut db = crate::lock(&self.db);
-		let open = match db.take() {
-			Some(open) => open,
-			None => Database::create(&self.path).map_err(|e| failed(e.into()))?,
-		};
-		let result = work(&open).map_err(failed);
-		if result.is_ok() {
-			*db = Some(open);
-		}
-		result
-	}
-
-	fn bind_worker(&self, worker: WorkerKey) -> Result<(), Error> {
-		let found = self.with(|db| {
-			let txn = db.begin_write()?;
-			let found = {
-				let mut meta = txn.open_table(META)?;
-				txn.open_table(RECORDS)?;
-				txn.open_table(DAMAGED)?;
-				let found = meta.get(WORKER)?.map(|v| v.value().to_vec());
-				if found.is_none() {
-					meta.insert(WORKER, &worker.0[..])?;
-				}
-				found
-			};
-			txn.commit()?;
-			Ok(found)
-		})?;
-		match found {
-			Some(found) if found != worker.0 => Err(Error::OtherWorker {
-				path: self.path.clone(),
-				found: hex::encode(found),
-				expected: hex::encode(worker.0),
-			}),
-			_ => Ok(()),
-		}
-	}
-
 	/// The chain to which the journal belongs, once that is known.
 	pub fn genesis(&self) -> Option<H256> {
-		*crate::lock(&self.genesis)
+		self.0.genesis()
 	}
 
 	/// Binds the journal to a chain, for ever; refuses if it is bound to another.
 	pub fn bind_genesis(&self, genesis: H256) -> Result<(), Error> {
-		let mut bound = crate::lock(&self.genesis);
-		match *bound {
-			Some(found) if found == genesis => return Ok(()),
-			Some(found) => return Err(Error::OtherGenesis { found, expected: genesis }),
-			None => {},
-		}
-		self.with(|db| {
-			let txn = db.begin_write()?;
-			txn.open_table(META)?.insert(GENESIS, genesis.as_bytes())?;
-			Ok(txn.commit()?)
-		})?;
-		*bound = Some(genesis);
-		Ok(())
+		self.0.bind_genesis(genesis)
 	}
 
 	/// Reads all records, sets damaged ones aside (saying why in `reasons`), and forgets the oldest finished ones.
 	/// Returns those that are not finished.
 	fn sweep(&self, reasons: &mut Vec<String>) -> Result<Vec<Record>, Error> {
-		self.with(|db| {
+		self.0.with(|db| {
 			let mut live = Vec::new();
 			let mut finished: Vec<(u64, Vec<u8>)> = Vec::new();
 			let mut damaged: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
@@ -386,7 +287,7 @@ impl Journal {
 	/// One record; `None` if there is none, or none that decodes.
 	pub fn get(&self, execution: Execution) -> Result<Option<Record>, Error> {
 		let key = self.key(execution);
-		self.with(|db| {
+		self.0.with(|db| {
 			let records = db.begin_read()?.open_table(RECORDS)?;
 			Ok(records.get(&key[..])?.and_then(|v| Record::from_bytes(v.value()).ok()))
 		})
@@ -397,7 +298,7 @@ impl Journal {
 		if batch.records.is_empty() && batch.heartbeat.is_none() {
 			return Ok(());
 		}
-		self.with(|db| {
+		self.0.with(|db| {
 			let txn = db.begin_write()?;
 			{
 				let mut records = txn.open_table(RECORDS)?;
@@ -415,13 +316,13 @@ impl Journal {
 
 	/// The last heartbeat that was signed.
 	pub fn heartbeat(&self) -> Result<Option<SignedWorkerCall>, Error> {
-		let bytes = self.with(|db| meta(db, HEARTBEAT))?;
+		let bytes = self.0.meta(HEARTBEAT)?;
 		Ok(bytes.and_then(|b| SignedWorkerCall::decode_all(&mut &b[..]).ok()))
 	}
 
 	/// Forgets what was finished before `before` (seconds since 1970). Returns how many records that were.
 	pub fn prune(&self, before: u64) -> Result<usize, Error> {
-		self.with(|db| {
+		self.0.with(|db| {
 			let txn = db.begin_write()?;
 			let removed = {
 				let mut records = txn.open_table(RECORDS)?;
@@ -436,68 +337,6 @@ impl Journal {
 			Ok(removed as usize)
 		})
 	}
-}
-
-fn meta(db: &Database, key: &str) -> Result<Option<Vec<u8>>, redb::Error> {
-	let table = db.begin_read()?.open_table(META)?;
-	Ok(table.get(key)?.map(|value| value.value().to_vec()))
-}
-
-enum Open {
-	InUse,
-	Damaged(String),
-	Failed(String),
-}
-
-impl From<redb::Error> for Open {
-	fn from(error: redb::Error) -> Open {
-		use std::io::ErrorKind::{InvalidData, UnexpectedEof};
-		match &error {
-			redb::Error::Io(e) if !matches!(e.kind(), InvalidData | UnexpectedEof) => {
-				Open::Failed(error.to_string())
-			},
-			_ => Open::Damaged(error.to_string()),
-		}
-	}
-}
-
-/// Opens the database and reads it from end to end. The library may panic on a damaged file, which is caught.
-fn open_database(path: &Path) -> Result<Database, Open> {
-	let attempt = || -> Result<Database, Open> {
-		let db = Database::create(path).map_err(|e| match e {
-			redb::DatabaseError::DatabaseAlreadyOpen => Open::InUse,
-			other => Open::from(redb::Error::from(other)),
-		})?;
-		read_all(&db)?;
-		Ok(db)
-	};
-	std::panic::catch_unwind(std::panic::AssertUnwindSafe(attempt))
-		.unwrap_or_else(|_| Err(Open::Damaged("its structure is broken".into())))
-}
-
-fn read_all(db: &Database) -> Result<(), redb::Error> {
-	let txn = db.begin_read()?;
-	for table in [RECORDS, DAMAGED] {
-		match txn.open_table(table) {
-			Ok(table) => {
-				for entry in table.iter()? {
-					entry?;
-				}
-			},
-			Err(redb::TableError::TableDoesNotExist(_)) => {},
-			Err(e) => return Err(e.into()),
-		}
-	}
-	match txn.open_table(META) {
-		Ok(table) => {
-			for entry in table.iter()? {
-				entry?;
-			}
-		},
-		Err(redb::TableError::TableDoesNotExist(_)) => {},
-		Err(e) => return Err(e.into()),
-	}
-	Ok(())
 }
 
 #[cfg(test)]
@@ -593,6 +432,7 @@ mod tests {
 			let mut bytes = record(1, Stage::Running).to_bytes();
 			bytes[20] ^= 1;
 			journal
+				.0
 				.with(|db| {
 					let txn = db.begin_write()?;
 					txn.open_table(RECORDS)?.insert(&key[..], &bytes[..])?;

@@ -14,7 +14,11 @@ use chacha20poly1305::{
 	KeyInit, XChaCha20Poly1305, XNonce,
 	aead::{Aead, Payload},
 };
-use io_primitives::{BlockNumber, SignedWorkerCall, WorkerCall, WorkerKey, call};
+use io_primitives::{
+	BlockNumber, SignedWorkerCall, WorkerCall, WorkerKey,
+	attestation::{AttestationCall, SignedAttestation},
+	call,
+};
 use serde::{Deserialize, Serialize};
 use sp_core::{H256, sr25519};
 use zeroize::{Zeroize, Zeroizing};
@@ -123,6 +127,7 @@ pub struct PublicKeys {
 }
 
 /// The keys of a worker, opened.
+#[derive(Clone)]
 pub struct Keys {
 	pair: schnorrkel::Keypair,
 	/// Secret from which the salts of commitments come.
@@ -176,6 +181,17 @@ impl Keys {
 	) -> SignedWorkerCall {
 		let signature = self.sign(&call.payload(genesis, valid_until));
 		SignedWorkerCall { worker: self.worker(), call, valid_until, signature }
+	}
+
+	/// Signs a call about the proof of computing power, under the same rules.
+	pub fn sign_attestation(
+		&self,
+		genesis: H256,
+		call: AttestationCall,
+		valid_until: BlockNumber,
+	) -> SignedAttestation {
+		let signature = self.sign(&call.payload(genesis, valid_until));
+		SignedAttestation { worker: self.worker(), call, valid_until, signature }
 	}
 
 	/// Signs that `operator` may register this worker on the chain with this genesis.

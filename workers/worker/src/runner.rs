@@ -147,6 +147,7 @@ pub struct Runner {
 	store: Store,
 	fetcher: Fetcher,
 	permits: Arc<Semaphore>,
+	capacity: u8,
 	settings: crate::config::Run,
 }
 
@@ -160,12 +161,17 @@ impl Runner {
 		settings: crate::config::Run,
 	) -> Runner {
 		let permits = Arc::new(Semaphore::new(capacity.into()));
-		Runner { executor, store, fetcher, permits, settings }
+		Runner { executor, store, fetcher, permits, capacity, settings }
 	}
 
 	/// The store of contents.
 	pub fn store(&self) -> &Store {
 		&self.store
+	}
+
+	/// Whether a program runs or waits for its place.
+	pub fn busy(&self) -> bool {
+		self.permits.available_permits() < usize::from(self.capacity)
 	}
 
 	/// Bytes received by downloads since the start.

@@ -8,7 +8,7 @@ use std::{
 use codec::{DecodeAll, Encode};
 use io_primitives::{
 	AccountId, Assignment, JobSpec, JobState, Locator, Locators, Profile, Program, ReplicaState,
-	SignedWorkerCall, WorkerCall, WorkerKey, WorkerView,
+	SignedWorkerCall, Verification, WorkerCall, WorkerKey, WorkerView,
 	digest::{Opening, commitment},
 	gateway::{SyncRequest, SyncResponse, WorkerSync},
 	worker::Engines,
@@ -68,6 +68,8 @@ pub(crate) fn spec(program: H256, program_at: &str) -> JobSpec {
 		quorum: 1,
 		run_blocks: 1_000,
 		encryption: None,
+		min_perf: 0,
+		verification: Verification::Quorum,
 	}
 }
 
