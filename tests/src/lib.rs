@@ -6,6 +6,7 @@ pub mod money;
 pub mod node;
 pub mod process;
 pub mod programs;
+pub mod prover;
 pub mod puppet;
 pub mod scenarios;
 pub mod weights;

@@ -1,5 +1,6 @@
 //! The scenarios, in the order in which they run. They share one chain; each has a hardware class of its own.
 
+mod attest;
 mod crash;
 mod ending;
 mod faults;
@@ -50,6 +51,7 @@ pub fn all() -> Vec<Scenario> {
 		"crash", "a worker killed in each state of its journal finishes after a restart", 400, crash::run;
 		"parallel", "one worker of capacity 2 runs two jobs at the same time", 180, parallel::run;
 		"programs", "programs that loop, allocate, flood, exit, connect or are none settle with the documented code", 300, programs::run;
+		"attest", "devices prove their computing power, cheats are slashed, jobs go to the proven", 600, attest::run;
 		"toolchains", "programs of other toolchains run", 240, toolchains::run;
 		"cancel", "the requester cancels a job that nobody takes", 120, ending::cancel;
 		"expire", "a job that fits nobody expires", 180, ending::expire;

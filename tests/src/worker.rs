@@ -21,11 +21,13 @@ pub struct Options {
 	pub capacity: u8,
 	/// Whether it talks to the node's RPC itself instead of waiting for the off-chain worker.
 	pub direct: bool,
+	/// Whether it proves its computing power.
+	pub attestation: bool,
 }
 
 impl Default for Options {
 	fn default() -> Self {
-		Options { capacity: 1, direct: false }
+		Options { capacity: 1, direct: false, attestation: false }
 	}
 }
 
@@ -63,9 +65,11 @@ impl RealWorker {
 			 [gateway]\nlisten = \"127.0.0.1:{gateway_port}\"\n\
 			 [content]\nlisten = \"127.0.0.1:{content_port}\"\nmin_free_mib = 64\n\
 			 [fetch]\nallow_private_addresses = true\nconnect_seconds = 2\nstall_seconds = 2\nrounds = 1\n\
+			 [attestation]\nenabled = {attestation}\nthreads = 1\n\
 			 [log]\nfilter = \"info,io_worker=debug\"\n",
 			dir = dir.display(),
 			capacity = options.capacity,
+			attestation = options.attestation,
 			genesis = world.chain.genesis(),
 		);
 		std::fs::write(dir.join("config.toml"), settings)?;

@@ -1,0 +1,179 @@
+//! A second implementation of a device's side of the proof of computing power, over plain RPC. It can be told to cheat,
+//! which the product cannot.
+
+use std::convert::Infallible;
+
+use anyhow::{Context, Result, anyhow, bail};
+use codec::Encode;
+use io_primitives::{
+	AccountId, WorkerKey,
+	attestation::{AttestationCall, AttestationView, SignedAttestation},
+};
+use io_tflops::{
+	Params, Statement,
+	prover::{Chain as Rounds, MatMul, Scalar},
+	transcript,
+};
+use sp_core::{H256, sr25519};
+use subxt_signer::sr25519::Keypair;
+
+use crate::chain::{Chain, decode};
+
+/// Blocks for which a call counts.
+const VALID_FOR: u32 = 20;
+/// The only device.
+const DEVICE: u16 = 0;
+/// The class: the smallest there is.
+const CLASS: u8 = 0;
+/// Products of a round.
+const LANES: u32 = 1;
+
+impl Chain {
+	/// What the chain knows of a worker's devices.
+	pub async fn attestation(&self, worker: &WorkerKey) -> Result<AttestationView<AccountId>> {
+		decode(&self.state_call("IoAttestationApi_attestation", &worker.encode()).await?)
+	}
+
+	/// Puts a device's call into the pool.
+	pub async fn submit_attestation(&self, call: &SignedAttestation) -> Result<H256> {
+		let extrinsic =
+			self.state_call("IoAttestationApi_attestation_transaction", &call.encode()).await?;
+		self.submit_bytes(&extrinsic).await
+	}
+}
+
+/// Leaves every fifth row out: it skips 20 % of the entries.
+struct Lazy;
+
+impl MatMul for Lazy {
+	type Error = Infallible;
+
+	fn product(
+		&mut self,
+		params: &Params,
+		key_a: &[u8; 32],
+		key_b: &[u8; 32],
+		c: &mut [u16],
+	) -> Result<(), Infallible> {
+		Scalar.product(params, key_a, key_b, c)?;
+		for row in c.chunks_mut(params.n() as usize).step_by(5) {
+			row.fill(0);
+		}
+		Ok(())
+	}
+}
+
+/// The reveal of a chain of one round and one lane. The library would see that it is wrong and refuse to make it.
+fn false_reveal(rounds: &Rounds, statement: &Statement) -> Vec<u8> {
+	let leaves: Vec<u64> =
+		statement.positions().map(|position| position.leaf(&statement.params)).collect();
+	let Ok(openings) = Lazy.open_lane(&statement.params, &statement.seed, 0, &leaves);
+	let mut reveal = rounds.roots().as_flattened().to_vec();
+	openings.iter().for_each(|opening| reveal.extend_from_slice(&opening.leaf));
+	openings.iter().for_each(|opening| reveal.extend_from_slice(opening.siblings.as_flattened()));
+	reveal
+}
+
+/// A device that is steered by the tests.
+pub struct Prover {
+	key: Keypair,
+	chain: Chain,
+}
+
+impl Prover {
+	/// The device of a worker with this secret URI.
+	pub fn new(uri: &str, chain: Chain) -> Result<Prover> {
+		Ok(Prover { key: Keypair::from_uri(&uri.parse()?)?, chain })
+	}
+
+	/// The worker's key.
+	pub fn worker(&self) -> WorkerKey {
+		sr25519::Public::from_raw(self.key.public_key().0)
+	}
+
+	/// What the chain knows of it.
+	pub async fn view(&self) -> Result<AttestationView<AccountId>> {
+		self.chain.attestation(&self.worker()).await
+	}
+
+	async fn send(&self, call: AttestationCall) -> Result<()> {
+		let valid_until = self.chain.best().await? + VALID_FOR;
+		let payload = call.payload(self.chain.genesis(), valid_until);
+		let signature = sr25519::Signature::from_raw(self.key.sign(&payload).0);
+		let signed = SignedAttestation { worker: self.worker(), call, valid_until, signature };
+		self.chain.submit_attestation(&signed).await?;
+		Ok(())
+	}
+
+	/// Enrols the device.
+	pub async fn enrol(&self) -> Result<()> {
+		self.send(AttestationCall::Enrol { device: DEVICE, class: CLASS, lanes: LANES }).await
+	}
+
+	/// The next window that opens and in which the device may take part, and its first state in it.
+	async fn seed(&self) -> Result<(u64, Params, [u8; 32])> {
+		let first = self.view().await?.window.map_or(0, |window| window.id);
+		for _ in 0..600 {
+			let view = self.view().await?;
+			if let (Some(window), Some(enrolment)) = (view.window, view.enrolments.first())
+				&& window.id > first
+				&& enrolment.since < window.block
+			{
+				let class = enrolment.params;
+				let params =
+					Params::new(class.arith, class.m, class.n, class.k, enrolment.lanes)
+						.map_err(|e| anyhow!("the chain has odd dimensions: {e:?}"))?;
+				let (seed, worker) = (window.seed.0, self.worker().0);
+				let seed = transcript::device_seed(&seed, &worker, DEVICE, CLASS, &params);
+				return Ok((window.id, params, seed));
+			}
+			tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+		}
+		bail!("no window opened within 120 s")
+	}
+
+	/// Does one round in the next window, skips a fifth of its entries, commits, and answers the audit all the same.
+	pub async fn cheat(&self) -> Result<()> {
+		let (window, params, seed) = self.seed().await?;
+		let rounds = tokio::task::spawn_blocking(move || {
+			let mut rounds = Rounds::new(params, seed);
+			rounds.round(&mut Lazy).map(|()| rounds)
+		})
+		.await?
+		.map_err(|error| anyhow!("the round failed: {error:?}"))?;
+		let commitment = H256(rounds.commitment());
+		self.send(AttestationCall::Commit { window, device: DEVICE, rounds: 1, commitment }).await?;
+		let view = self.audited().await?;
+		let (Some(pending), Some(enrolment)) = (view.commitments.first(), view.enrolments.first())
+		else {
+			bail!("the commitment has gone")
+		};
+		let challenge = pending.audit.context("there is no audit")?.challenge.0;
+		let openings = enrolment.params.openings;
+		let statement =
+			Statement { seed, params, rounds: 1, openings, commitment: commitment.0, challenge };
+		let proof =
+			tokio::task::spawn_blocking(move || false_reveal(&rounds, &statement)).await?;
+		let proof = proof.try_into().map_err(|_| anyhow!("the reveal is too long"))?;
+		self.send(AttestationCall::Reveal { window, device: DEVICE, proof }).await
+	}
+
+	/// Commits in the next window to something that it will never show.
+	pub async fn commit_and_fall_silent(&self) -> Result<()> {
+		let (window, ..) = self.seed().await?;
+		let commitment = H256::repeat_byte(0x5e);
+		self.send(AttestationCall::Commit { window, device: DEVICE, rounds: 1, commitment }).await?;
+		self.audited().await.map(|_| ())
+	}
+
+	async fn audited(&self) -> Result<AttestationView<AccountId>> {
+		for _ in 0..600 {
+			let view = self.view().await?;
+			if view.commitments.iter().any(|pending| pending.audit.is_some()) {
+				return Ok(view);
+			}
+			tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+		}
+		bail!("no audit within 120 s")
+	}
+}
