@@ -14,9 +14,10 @@ use frame_system::{pallet_prelude::BlockNumberFor, RawOrigin};
 use io_primitives::{
 	call::registration_payload,
 	digest::{commitment, Opening},
-	job::{Payee, Seat, MAX_REPLICAS, MAX_TOTAL_REPLICAS},
+	job::{Payee, Seat, KERNEL_SEED_BYTES, MAX_REPLICAS, MAX_TOTAL_REPLICAS},
 	worker::{Accelerator, Engine, Engines},
-	Beacon, JobState, Locator, Program, Replica, ReplicaState, SignedWorkerCall,
+	Beacon, Claim, JobState, Kernel, Locator, Program, Replica, ReplicaState, SignedWorkerCall,
+	Verification,
 };
 use sp_core::crypto::KeyTypeId;
 use sp_runtime::transaction_validity::TransactionSource;
@@ -28,6 +29,7 @@ use crate::{
 };
 
 const CLASS: ClassId = 0;
+const KERNEL_CLASS: ClassId = 2;
 const UNITS: u64 = 1_000_000;
 const KEY_TYPE: KeyTypeId = KeyTypeId(*b"iowk");
 const NOW: BlockNumber = 1_000;
@@ -44,14 +46,13 @@ fn set_up<T: Config>() {
 	set_block::<T>(NOW);
 	AgendaCursor::<T>::put(NOW + 1);
 	for class in [CLASS, CLASS + 1] {
-		let info = ClassInfo {
-			engine: Engine::Wasm,
-			min_memory: 1_024,
-			min_vram: 0,
-			accelerator: Accelerator::None,
-		};
-		Pallet::<T>::do_set_class(class, Some(info)).expect("the number is below MaxClasses");
+		set_class::<T>(class, Engine::Wasm);
 	}
+}
+
+fn set_class<T: Config>(class: ClassId, engine: Engine) {
+	let info = ClassInfo { engine, min_memory: 1_024, min_vram: 0, accelerator: Accelerator::None };
+	Pallet::<T>::do_set_class(class, Some(info)).expect("the number is below MaxClasses");
 }
 
 fn rich<T: Config>(who: &T::AccountId) {
@@ -80,6 +81,23 @@ fn spec<T: Config>(replicas: u8) -> JobSpec {
 		quorum: replicas / 2 + 1,
 		run_blocks: T::MinRunBlocks::get().max(1),
 		encryption: None,
+		min_perf: 0,
+		verification: Verification::Quorum,
+	}
+}
+
+/// A job for the kernel of a claim, verified as the claim says.
+fn kernel_spec<T: Config>(claim: &Claim<T::AccountId>) -> JobSpec {
+	let Kernel::MatMulI8 { m, k, n } = claim.kernel;
+	let [m, k, n] = [m, k, n].map(u64::from);
+	JobSpec {
+		program: Program::Kernel { kind: claim.kernel.clone() },
+		program_at: Default::default(),
+		input_len: m * k + k * n + KERNEL_SEED_BYTES,
+		class: KERNEL_CLASS,
+		max_output: 4 * m * n,
+		verification: claim.verification,
+		..spec::<T>(1)
 	}
 }
 
@@ -223,7 +241,7 @@ fn fill_agenda<T: Config>(block: BlockNumber) {
 /// The job stands far in the future, where a call has to fetch it from.
 fn file_far<T: Config>(id: JobId, job: &mut Job<T::AccountId>) {
 	Pallet::<T>::unfile(id, job.slot);
-	let far = NOW + 10_000;
+	let far = Pallet::<T>::now() + 10_000;
 	fill_agenda::<T>(far);
 	Agenda::<T>::mutate(far, |list| {
 		list.pop();
@@ -231,6 +249,104 @@ fn file_far<T: Config>(id: JobId, job: &mut Job<T::AccountId>) {
 	});
 	job.slot = far;
 	Jobs::<T>::insert(id, &*job);
+}
+
+/// Registers the worker for the operator, for the benchmarks of other pallets.
+pub(crate) fn registered<T: Config>(worker: &WorkerKey, operator: &T::AccountId) {
+	if Workers::<T>::contains_key(worker) {
+		return;
+	}
+	set_class::<T>(KERNEL_CLASS, Engine::Kernel);
+	let info = WorkerInfo {
+		operator: operator.clone(),
+		class: KERNEL_CLASS,
+		index: Pallet::<T>::join_class(KERNEL_CLASS, *worker),
+		changed_at: 0,
+		ask: price::<T>(),
+		capacity: 32,
+		engines: Engines::KERNEL,
+		reputation: START_REPUTATION,
+		deposit: 0,
+		live: BoundedVec::new(),
+	};
+	WorkersOf::<T>::mutate(operator, |workers| *workers += 1);
+	Workers::<T>::insert(worker, info);
+	Profiles::<T>::insert(worker, profile::<T>(KERNEL_CLASS));
+}
+
+/// Makes a job whose claim waits for its verdict, for the benchmarks of the pallet that judges. To end it is as dear as
+/// it can be: it stands in a full list, and an old outcome makes room.
+pub(crate) fn on_trial<T: Config>(claim: Claim<T::AccountId>) -> JobId {
+	let operator = match Workers::<T>::get(claim.worker) {
+		Some(info) => info.operator,
+		None => {
+			let operator = operator::<T>(0);
+			registered::<T>(&claim.worker, &operator);
+			operator
+		},
+	};
+	set_class::<T>(KERNEL_CLASS, Engine::Kernel);
+	rich::<T>(&claim.requester);
+	rich::<T>(&operator);
+	let id = NextJobId::<T>::get();
+	Pallet::<T>::do_submit(claim.requester.clone(), kernel_spec::<T>(&claim))
+		.expect("the claim's kernel and verification are valid and the requester rich");
+	let mut job = Jobs::<T>::get(id).expect("just submitted");
+	let bond = Pallet::<T>::bond(job.price, job.max_units);
+	let stake = T::Bonding::free(&operator).saturating_add(T::Bonding::locked(&operator));
+	T::Bonding::ensure_operator(&operator, stake.saturating_add(bond));
+	T::Bonding::lock(&operator, bond).expect("the operator has the stake");
+	Pallet::<T>::with_worker(&claim.worker, |info| {
+		info.live.try_push((id, 0)).expect("a benchmark needs few jobs");
+	});
+	let Claim { worker, digest, units, exit_code, .. } = claim;
+	job.replicas[0] = Replica {
+		state: ReplicaState::Revealed { digest, units: units.min(job.max_units), exit_code },
+		attempt: 1,
+		deadline: Pallet::<T>::now(),
+		seat: Some(Seat { worker, operator, ask: price::<T>(), bond }),
+	};
+	job.vacant_since = None;
+	job.start_trial(Pallet::<T>::now() + 100);
+	Outputs::<T>::insert(id, 0, OutputAt::truncate_from(vec![b'o'; 256]));
+	file_far::<T>(id, &mut job);
+	remembered::<T>(id, MAX_TOTAL_REPLICAS);
+	id
+}
+
+/// The place of the job's outcome is taken by an old one with `r` payees, whose outputs are still kept. Returns the old
+/// job's number.
+fn remembered<T: Config>(id: JobId, r: u32) -> JobId {
+	let old = JobId::from(T::MaxOutcomes::get()).saturating_add(id);
+	let mut payees = BoundedVec::new();
+	for index in 0..r {
+		let payee = Payee {
+			replica: index as ReplicaId,
+			worker: plain_key(index),
+			operator: account("operator", index, 0),
+			amount: 1,
+		};
+		payees.try_push(payee).expect("there are at most so many");
+		Outputs::<T>::insert(old, index as ReplicaId, OutputAt::default());
+	}
+	Outcomes::<T>::insert(
+		Pallet::<T>::outcome_slot(old),
+		Outcome {
+			id: old,
+			requester: account("requester", 0, 0),
+			state: JobState::Settled,
+			fail_reason: None,
+			ended_at: Pallet::<T>::now(),
+			digest: H256::zero(),
+			units: 1,
+			exit_code: 0,
+			paid: r.into(),
+			refunded: 0,
+			fee: 0,
+			payees,
+		},
+	);
+	old
 }
 
 fn key_of<T: Config>(job: &Job<T::AccountId>) -> WorkerKey {
@@ -525,8 +641,12 @@ mod benchmarks {
 		for index in r..r + 2 * DRAW_WIDTH {
 			worker::<T>(index, plain_key(index));
 		}
+		// What each has proven is read as well.
+		job.min_perf = 1;
 		for index in 0..r + 2 * DRAW_WIDTH {
-			Heartbeats::<T>::insert(plain_key(index), Heartbeat { seq: 1, at: NOW, load: 0 });
+			let key = plain_key(index);
+			Heartbeats::<T>::insert(key, Heartbeat { seq: 1, at: NOW, load: 0 });
+			T::Certificates::ensure_proven(&key, 2);
 		}
 		let beacon = Beacon { value: H256::repeat_byte(5), since: NOW + 1 };
 		let looked;
@@ -563,35 +683,7 @@ mod benchmarks {
 			job.replicas[0].state =
 				ReplicaState::Revealed { digest: H256::zero(), units: UNITS, exit_code: 0 };
 		}
-		let old = JobId::from(T::MaxOutcomes::get()).saturating_add(id);
-		let mut payees = BoundedVec::new();
-		for index in 0..r {
-			let payee = Payee {
-				replica: index as ReplicaId,
-				worker: plain_key(index),
-				operator: account("operator", index, 0),
-				amount: 1,
-			};
-			payees.try_push(payee).expect("there are at most so many");
-			Outputs::<T>::insert(old, index as ReplicaId, OutputAt::default());
-		}
-		Outcomes::<T>::insert(
-			Pallet::<T>::outcome_slot(old),
-			Outcome {
-				id: old,
-				requester: account("requester", 0, 0),
-				state: JobState::Settled,
-				fail_reason: None,
-				ended_at: NOW,
-				digest: H256::zero(),
-				units: 1,
-				exit_code: 0,
-				paid: r.into(),
-				refunded: 0,
-				fee: 0,
-				payees,
-			},
-		);
+		let old = remembered::<T>(id, r);
 		// More replicas agree than the escrow was made for; the tie-breaks of a real job never do.
 		let units = UNITS / 2;
 		for replica in job.replicas.iter_mut().skip(usize::from(r > 2)) {

@@ -22,6 +22,13 @@ use crate::{
 pub const DRAW_WIDTH: u32 = 8;
 /// What a low ask can add to a score, as a factor.
 const MAX_CHEAPNESS: u32 = 2;
+/// What more proven performance than the job asks for can add to a score, as a factor.
+const MAX_PERFORMANCE: FixedU128 = FixedU128::from_rational(3, 2);
+
+/// `a / b`; 1 if there is no such number.
+fn ratio(a: u128, b: u128) -> FixedU128 {
+	FixedU128::checked_from_rational(a, b).unwrap_or_else(FixedU128::one)
+}
 
 /// Random numbers for one draw.
 pub(crate) struct Lot([u8; 32], u32);
@@ -131,13 +138,14 @@ impl<T: Config> Pallet<T> {
 		if Self::refusals(job, &worker, &info, beacon.since, now).next().is_some() {
 			return None;
 		}
-		let score = Self::score(job, &worker, &info)?;
+		// The dearest check comes last: it reads what another pallet knows of the worker.
+		let score = Self::score(job, &info, Self::performance(job, &worker)?);
 		let bond = Self::bond(job.price, job.max_units);
 		Some(Candidate { worker, bond, rank: (score, lot.next()), info })
 	}
 
-	/// Why the worker does not fit the job, cheapest checks first. Whoever takes only the first reason pays only for
-	/// the checks up to it. `beacon` is the block since which the beacon is known.
+	/// Why the worker does not fit the job, besides [`Self::performance`], cheapest checks first. Whoever takes only the
+	/// first reason pays only for the checks up to it. `beacon` is the block since which the beacon is known.
 	pub(crate) fn refusals<'a>(
 		job: &'a Job<T::AccountId>,
 		worker: &'a WorkerKey,
@@ -170,30 +178,34 @@ impl<T: Config> Pallet<T> {
 			},
 			// Whoever knows the beacon must not choose a class or terms that suit it.
 			Reason::NoRandomness => beacon <= info.changed_at,
-			Reason::UnknownJob | Reason::UnknownWorker | Reason::NoVacancy => false,
+			Reason::UnknownJob
+			| Reason::UnknownWorker
+			| Reason::NoVacancy
+			| Reason::UncertifiedPerf => false,
 		})
 	}
 
-	/// `reputation * min(performance / class minimum, 1.5) * share of free capacity * min(price / ask, 2)`.
+	/// `min(proven / min_perf, 1.5)`, or 1 for a job that asks for no proof of performance, of which then nothing is
+	/// read. `None` if the worker has proven less than the job asks for.
+	pub(crate) fn performance(job: &Job<T::AccountId>, worker: &WorkerKey) -> Option<FixedU128> {
+		if job.min_perf == 0 {
+			return Some(FixedU128::one());
+		}
+		let proven = T::Certificates::proven(worker);
+		(proven >= job.min_perf)
+			.then(|| ratio(proven.into(), job.min_perf.into()).min(MAX_PERFORMANCE))
+	}
+
+	/// `reputation * performance * share of free capacity * min(price / ask, 2)`.
 	fn score(
 		job: &Job<T::AccountId>,
-		worker: &WorkerKey,
 		info: &WorkerInfo<T::AccountId>,
-	) -> Option<FixedU128> {
-		let performance = T::Certificates::performance(worker, job.class)?;
-		let performance = FixedU128::from_inner(
-			// Nine more decimals.
-			u128::from(performance.into_inner()).saturating_mul(1_000_000_000),
-		)
-		.min(FixedU128::from_rational(3, 2));
-		let ratio = |a: u128, b: u128| {
-			FixedU128::checked_from_rational(a, b).unwrap_or_else(FixedU128::one)
-		};
-		let score = ratio(u128::from(info.reputation), u128::from(MAX_REPUTATION))
+		performance: FixedU128,
+	) -> FixedU128 {
+		ratio(u128::from(info.reputation), u128::from(MAX_REPUTATION))
 			.saturating_mul(performance)
 			.saturating_mul(ratio(u128::from(info.free_capacity()), u128::from(info.capacity)))
-			.saturating_mul(ratio(job.price, info.ask).min(FixedU128::from_u32(MAX_CHEAPNESS)));
-		Some(score)
+			.saturating_mul(ratio(job.price, info.ask).min(FixedU128::from_u32(MAX_CHEAPNESS)))
 	}
 
 	/// The bond that a replica of so many units at this price needs. It is the job's price: whoever asks for less than

@@ -5,7 +5,7 @@ use frame_support::{
 	ensure,
 	traits::{fungible::InspectHold, Get},
 };
-use io_primitives::{Balance, Bonding, ReplicaState};
+use io_primitives::{Balance, Bonding, JobState, ReplicaState};
 use sp_runtime::TryRuntimeError;
 
 use crate::{
@@ -80,6 +80,16 @@ impl<T: Config> Pallet<T> {
 				"the vacancy clock is wrong"
 			);
 			ensure!(job.replicas.len() >= usize::from(job.n), "a job lacks replicas");
+			ensure!(
+				job.trial.is_none() || (job.n, job.quorum) == (1, 1),
+				"a trial is for jobs with one worker"
+			);
+			ensure!(
+				job.state != JobState::Verifying
+					|| job.trial.is_some()
+						&& job.on_trial().is_some_and(|(result, _, _)| result.exit_code == 0),
+				"a job waits for a verdict, and nothing is on trial"
+			);
 			let mut operators = BTreeSet::new();
 			for (index, replica) in (0u8..).zip(&job.replicas) {
 				let seated = matches!(replica.state, ReplicaState::Revealed { .. })

@@ -17,6 +17,7 @@ mod settlement;
 mod steps;
 mod submission;
 pub mod types;
+mod verdicts;
 mod view;
 pub mod weights;
 mod workers;
@@ -125,6 +126,12 @@ pub mod pallet {
 		/// Blocks in which commitments have to be opened.
 		type RevealBlocks: Get<BlockNumber>;
 
+		/// Most blocks for which a requester can keep a product open to disputes.
+		type MaxDisputeBlocks: Get<BlockNumber>;
+
+		/// Blocks in which a worker has to prove its product, if the job asks for a proof.
+		type ProofBlocks: Get<BlockNumber>;
+
 		/// Blocks for which a heartbeat makes a worker count as online.
 		type HeartbeatTtl: Get<BlockNumber>;
 
@@ -155,10 +162,10 @@ pub mod pallet {
 		/// Part of the bond that a worker loses that did not commit in time.
 		type LateSlash: Get<Permill>;
 
-		/// Part of the bond that a worker loses that did not open its commitment.
+		/// Part of the bond that a worker loses that did not open its commitment, or did not prove its product.
 		type UnrevealedSlash: Get<Permill>;
 
-		/// Part of the bond that a worker loses whose result is not the quorum's.
+		/// Part of the bond that a worker loses whose result is not the quorum's, or was proven wrong.
 		type DisagreedSlash: Get<Permill>;
 
 		/// The lowest price of a unit, for jobs and for workers.
@@ -212,7 +219,7 @@ pub mod pallet {
 	#[pallet::storage]
 	pub type Jobs<T: Config> = StorageMap<_, Twox64Concat, JobId, Job<T::AccountId>, OptionQuery>;
 
-	/// What the requesters asked for. Only read outside of blocks.
+	/// What the requesters asked for. In blocks it is read only for verdicts on products.
 	#[pallet::storage]
 	pub type Specs<T: Config> = StorageMap<_, Twox64Concat, JobId, JobSpec, OptionQuery>;
 
@@ -492,6 +499,15 @@ pub mod pallet {
 			/// What it is now.
 			info: Option<ClassInfo>,
 		},
+		/// The product is on trial. Before `deadline` it can be disputed, or has to be proven, as the job asks.
+		JobVerifying {
+			/// The job.
+			job: JobId,
+			/// The worker that claims the product.
+			worker: WorkerKey,
+			/// Block in which it is too late for either.
+			deadline: BlockNumber,
+		},
 	}
 
 	/// Why a call fails. A worker's call that fails is refused by the pool already, as `Custom(index of the error)`.
@@ -513,11 +529,11 @@ pub mod pallet {
 		UnknownClass,
 		/// The hardware class does not execute programs of this kind, or the worker lacks its engine.
 		ClassMismatch,
-		/// `max_units` is 0.
+		/// `max_units` is 0, or less than the kernel takes.
 		BadUnits,
 		/// `max_memory` is 0 or more than the class has.
 		BadMemory,
-		/// `max_output` is 0 or more than 1 GiB.
+		/// `max_output` is 0 or more than 1 GiB, or less than the kernel's product takes.
 		BadOutput,
 		/// The input is larger than 1 GiB.
 		InputTooLarge,
@@ -571,6 +587,16 @@ pub mod pallet {
 		BadClass,
 		/// The operator's stake is less than `StakePerWorker` for each of its workers and the new one: add stake.
 		StakeTooLow,
+		/// The sides of a kernel's matrices must be 1 to 65,536.
+		BadKernel,
+		/// A kernel is built in: it takes neither a program's locator nor arguments.
+		KernelTakesNoProgram,
+		/// The input of a kernel is its two matrices, a byte for an entry, and 32 bytes more if the product is verified on
+		/// chain: `input_len` must be that.
+		BadInputLength,
+		/// Disputes and proofs are for kernels with one replica; disputes for 1 to `MaxDisputeBlocks` blocks, proofs for
+		/// matrices whose sides are at most 1,024.
+		BadVerification,
 	}
 
 	#[pallet::hooks]

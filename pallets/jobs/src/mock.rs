@@ -14,8 +14,8 @@ use io_primitives::{
 	digest::{commitment, Opening},
 	job::OutputAt,
 	worker::{Accelerator, Engine, Engines},
-	Balance, Beacon, BlockNumber, ClassInfo, JobId, JobSpec, Profile, Program, Randomness,
-	ReplicaId, SignedWorkerCall, WorkerCall, WorkerKey,
+	Balance, Beacon, BlockNumber, Certificates, ClassInfo, JobId, JobSpec, Kernel, Profile,
+	Program, Randomness, ReplicaId, SignedWorkerCall, Verification, WorkerCall, WorkerKey,
 };
 use sp_core::{sr25519, Pair, H256};
 use sp_runtime::{
@@ -94,6 +94,8 @@ parameter_types! {
 	pub static AcceptBlocks: BlockNumber = 10;
 	pub static RevealBlocks: BlockNumber = 20;
 	pub static HeartbeatTtl: BlockNumber = 50;
+	pub const MaxDisputeBlocks: BlockNumber = 25;
+	pub const ProofBlocks: BlockNumber = 12;
 	pub static BondFactor: u32 = 3;
 	pub static StakePerWorker: Balance = 1_000;
 	pub static FeeRate: Permill = Permill::from_percent(5);
@@ -121,6 +123,30 @@ impl Randomness for TestBeacon {
 		HasBeacon::get().then_some(Beacon { value, since })
 	}
 }
+
+/// What the tests say that workers have proven.
+pub struct Proofs;
+
+/// Storage of [`Proofs`]: to ask for it costs a read, as it does in a chain.
+#[frame_support::storage_alias]
+pub type Proven = StorageMap<
+	Proofs,
+	frame_support::Blake2_128Concat,
+	WorkerKey,
+	u64,
+	frame_support::pallet_prelude::ValueQuery,
+>;
+
+impl Certificates for Proofs {
+	fn proven(worker: &WorkerKey) -> u64 {
+		Proven::get(worker)
+	}
+	#[cfg(feature = "runtime-benchmarks")]
+	fn ensure_proven(worker: &WorkerKey, mops: u64) {
+		Proven::insert(worker, mops);
+	}
+}
+
 impl pallet_io_jobs::Config for Runtime {
 	type Currency = Balances;
 	type RuntimeHoldReason = RuntimeHoldReason;
@@ -128,13 +154,15 @@ impl pallet_io_jobs::Config for Runtime {
 	type Bonding = IoStaking;
 	type Slashing = IoStaking;
 	type WorkLedger = ();
-	type Certificates = ();
+	type Certificates = Proofs;
 	type AdminOrigin = EnsureRoot<AccountId>;
 	type FeeTreasury = FeeTreasury;
 	type BlockAuthor = Author;
 	type OpenTtl = OpenTtl;
 	type AcceptBlocks = AcceptBlocks;
 	type RevealBlocks = RevealBlocks;
+	type MaxDisputeBlocks = MaxDisputeBlocks;
+	type ProofBlocks = ProofBlocks;
 	type HeartbeatTtl = HeartbeatTtl;
 	type MinRunBlocks = ConstU32<5>;
 	type MaxRunBlocks = ConstU32<100>;
@@ -224,6 +252,18 @@ pub(crate) fn class_info() -> ClassInfo {
 	}
 }
 
+/// Number of the class whose engine is the built-in kernels.
+pub(crate) const KERNEL_CLASS: u16 = 4;
+
+pub(crate) fn kernel_class() -> ClassInfo {
+	ClassInfo { engine: Engine::Kernel, ..class_info() }
+}
+
+/// A device that runs kernels and asks 800 for a unit.
+pub(crate) fn kernel_profile() -> Profile {
+	Profile { class: KERNEL_CLASS, engines: Engines::KERNEL, ask_per_unit: 800, ..profile() }
+}
+
 /// Asks 8 for a unit and runs two replicas at a time.
 pub(crate) fn profile() -> Profile {
 	Profile {
@@ -262,6 +302,45 @@ pub(crate) fn spec() -> JobSpec {
 		quorum: 2,
 		run_blocks: 20,
 		encryption: None,
+		min_perf: 0,
+		verification: Verification::Quorum,
+	}
+}
+
+/// A product of 4 x 8 and 8 x 2 matrices, one worker, one unit at 1,000.
+pub(crate) fn kernel_spec() -> JobSpec {
+	JobSpec {
+		program: Program::Kernel { kind: Kernel::MatMulI8 { m: 4, k: 8, n: 2 } },
+		program_at: Default::default(),
+		input_len: 4 * 8 + 8 * 2,
+		class: KERNEL_CLASS,
+		max_units: 1,
+		price_per_unit: 1_000,
+		replicas: 1,
+		quorum: 1,
+		..spec()
+	}
+}
+
+/// As [`kernel_spec`], and anybody can dispute the product for 15 blocks.
+pub(crate) fn dispute_spec() -> JobSpec {
+	JobSpec {
+		input_len: 4 * 8 + 8 * 2 + 32,
+		verification: Verification::Dispute {
+			context: H256::repeat_byte(4),
+			left: H256::repeat_byte(5),
+			right: H256::repeat_byte(6),
+			blocks: 15,
+		},
+		..kernel_spec()
+	}
+}
+
+/// As [`kernel_spec`], and the worker has to prove the product.
+pub(crate) fn product_spec() -> JobSpec {
+	JobSpec {
+		verification: Verification::Product { inputs: H256::repeat_byte(7) },
+		..dispute_spec()
 	}
 }
 
@@ -292,6 +371,12 @@ impl ExtBuilder {
 		self
 	}
 
+	/// The workers run kernels.
+	pub(crate) fn kernels(mut self) -> Self {
+		self.profile = kernel_profile();
+		self
+	}
+
 	pub(crate) fn build(self) -> sp_io::TestExternalities {
 		let mut storage =
 			frame_system::GenesisConfig::<Runtime>::default().build_storage().unwrap();
@@ -307,7 +392,7 @@ impl ExtBuilder {
 		.assimilate_storage(&mut storage)
 		.unwrap();
 		pallet_io_jobs::GenesisConfig::<Runtime> {
-			classes: vec![(0, class_info()), (1, class_info())],
+			classes: vec![(0, class_info()), (1, class_info()), (KERNEL_CLASS, kernel_class())],
 			..Default::default()
 		}
 		.assimilate_storage(&mut storage)
@@ -509,6 +594,14 @@ pub(crate) fn opening(result: u8) -> Opening {
 	}
 }
 
+/// As [`opening`]; a kernel takes the units that it takes.
+pub(crate) fn opening_of(id: JobId, result: u8) -> Opening {
+	let kernel = crate::Jobs::<Runtime>::get(id).filter(|job| job.engine == Engine::Kernel);
+	let units = kernel.map(|job| job.max_units);
+	let opening = opening(result);
+	Opening { units: units.unwrap_or(opening.units), ..opening }
+}
+
 pub(crate) fn accept_call(id: JobId, replica: ReplicaId) -> WorkerCall {
 	WorkerCall::Accept { job: id, replica }
 }
@@ -549,11 +642,11 @@ pub(crate) fn decline(id: JobId, replica: ReplicaId) {
 }
 
 pub(crate) fn commit(id: JobId, replica: ReplicaId, result: u8) {
-	send(seat(id, replica), commit_call(id, replica, &opening(result))).unwrap();
+	send(seat(id, replica), commit_call(id, replica, &opening_of(id, result))).unwrap();
 }
 
 pub(crate) fn reveal(id: JobId, replica: ReplicaId, result: u8) {
-	send(seat(id, replica), reveal_call(id, replica, &opening(result))).unwrap();
+	send(seat(id, replica), reveal_call(id, replica, &opening_of(id, result))).unwrap();
 }
 
 /// Brings a job to `Revealing`, with one committed result for each replica.
@@ -571,6 +664,14 @@ pub(crate) fn revealed(spec: JobSpec, results: &[u8]) -> JobId {
 	for (replica, result) in (0u8..).zip(results) {
 		reveal(id, replica, *result);
 	}
+	id
+}
+
+/// Submits a job whose only worker reveals a product, which then goes on trial.
+pub(crate) fn on_trial(spec: JobSpec) -> JobId {
+	let id = revealed(spec, &[1]);
+	next_block();
+	assert_eq!(job(id).state, io_primitives::JobState::Verifying);
 	id
 }
 

@@ -13,7 +13,9 @@ use sp_runtime::{Permill, SaturatedConversion};
 use crate::{
 	agenda::Served,
 	settlement::Ending,
-	types::{fingerprint, is_committed, is_running, Job, Judgement, Next, WorkerInfo},
+	types::{
+		fingerprint, is_committed, is_running, Job, Judgement, Next, Trial, Verdict, WorkerInfo,
+	},
 	Config, Event, Jobs, Pallet, WeightInfo, Workers,
 };
 
@@ -78,6 +80,9 @@ impl<T: Config> Pallet<T> {
 			weight.saturating_accrue(T::WeightInfo::service_missed(missed));
 		}
 		job.refresh(now);
+		if let Some((result, _, deadline)) = job.on_trial() {
+			return (now >= deadline).then(|| Self::end_of_trial(job, result, weight));
+		}
 		let mut may_draw = draw;
 		// Each turn ends the job, begins another phase, or draws, which happens once.
 		loop {
@@ -112,6 +117,11 @@ impl<T: Config> Pallet<T> {
 					Self::deposit_event(Event::JobRevealing { job: id, deadline });
 				},
 				Next::Judge => match job.judge() {
+					Judgement::Agreed(verdict)
+						if job.trial.is_some() && !job.evades_trial(verdict) =>
+					{
+						Self::begin_trial(id, job, now);
+					},
 					Judgement::Agreed(verdict) => {
 						let replicas = job.replicas.len() as u32;
 						weight.saturating_accrue(T::WeightInfo::service_settle(replicas));
@@ -142,6 +152,34 @@ impl<T: Config> Pallet<T> {
 					return Some(Ending::Failed(FailReason::AttemptsExhausted));
 				},
 			}
+		}
+	}
+
+	/// The only worker of the job has revealed a product: it goes on trial.
+	fn begin_trial(id: JobId, job: &mut Job<T::AccountId>, now: BlockNumber) {
+		let blocks = match job.trial {
+			Some(Trial::Disputable { blocks }) => blocks,
+			Some(Trial::Provable) => T::ProofBlocks::get(),
+			None => return,
+		};
+		let deadline = now.saturating_add(blocks.max(1));
+		job.start_trial(deadline);
+		if let Some(seat) = job.on_trial().and_then(|(_, replica, _)| replica.seat.as_ref()) {
+			let worker = seat.worker;
+			Self::deposit_event(Event::JobVerifying { job: id, worker, deadline });
+		}
+	}
+
+	/// How a trial ends in which nobody said anything.
+	fn end_of_trial(job: &Job<T::AccountId>, result: Verdict, weight: &mut Weight) -> Ending {
+		if job.trial == Some(Trial::Provable) {
+			// The end of a job with a fault, and what the fault costs.
+			weight.saturating_accrue(T::WeightInfo::service_missed(1));
+			weight.saturating_accrue(Self::end_weight(job));
+			Ending::Failed(FailReason::Unproven)
+		} else {
+			weight.saturating_accrue(T::WeightInfo::service_settle(1));
+			Ending::Settled(result)
 		}
 	}
 
@@ -250,6 +288,8 @@ impl<T: Config> Pallet<T> {
 			MissReason::Late => (T::LateSlash::get(), OffenceReason::Late),
 			MissReason::Unrevealed => (T::UnrevealedSlash::get(), OffenceReason::Unrevealed),
 			MissReason::Disagreed => (T::DisagreedSlash::get(), OffenceReason::Disagreed),
+			MissReason::Refuted => (T::DisagreedSlash::get(), OffenceReason::Refuted),
+			MissReason::Unproven => (T::UnrevealedSlash::get(), OffenceReason::Unproven),
 		};
 		let amount = share.mul_floor(seat.bond);
 		if amount == 0 {

@@ -29,11 +29,21 @@ pub(crate) enum Ending {
 	Expired,
 	/// The requester withdrew it.
 	Cancelled,
-	/// No result could be agreed on.
+	/// No result could be agreed on, or the product did not stand its trial.
 	Failed(FailReason),
 }
 
 impl Ending {
+	/// What a replica did wrong that revealed a result and is not paid for it.
+	fn fault(self) -> Option<MissReason> {
+		match self {
+			Ending::Settled(_) => Some(MissReason::Disagreed),
+			Ending::Failed(FailReason::Refuted) => Some(MissReason::Refuted),
+			Ending::Failed(FailReason::Unproven) => Some(MissReason::Unproven),
+			_ => None,
+		}
+	}
+
 	fn state(self) -> JobState {
 		match self {
 			Ending::Settled(_) => JobState::Settled,
@@ -51,22 +61,28 @@ impl<T: Config> Pallet<T> {
 		let mut paid: Balance = 0;
 		for (index, replica) in (0u8..).zip(&job.replicas) {
 			let result = verdict(&replica.state);
-			let agrees = match ending {
-				Ending::Settled(agreed) => result == Some(agreed),
-				_ => false,
+			let earned = match ending {
+				Ending::Settled(agreed) => result.filter(|result| *result == agreed),
+				_ => None,
 			};
-			if result.is_some() && !agrees {
+			if result.is_some() && earned.is_none() {
 				Outputs::<T>::remove(id, index);
 			}
 			let Some(seat) = &replica.seat else { continue };
 			Self::release_seat(id, index, seat);
-			let Ending::Settled(agreed) = ending else { continue };
-			if agrees {
-				let amount = seat.ask.saturating_mul(Balance::from(agreed.units));
+			if let Some(agreed) = earned {
+				let units = job.paid_units(agreed);
+				let amount = seat.ask.saturating_mul(Balance::from(units));
 				Self::pay(&job.requester, &seat.operator, amount);
 				paid = paid.saturating_add(amount);
-				Self::with_worker(&seat.worker, |info| info.praise());
-				T::WorkLedger::settled(&seat.operator, job.class, agreed.units);
+				Self::with_worker(&seat.worker, |info| {
+					if job.evades_trial(agreed) {
+						info.declined();
+					} else {
+						info.praise();
+					}
+				});
+				T::WorkLedger::settled(&seat.operator, job.class, units);
 				let payee = Payee {
 					replica: index,
 					worker: seat.worker,
@@ -82,18 +98,20 @@ impl<T: Config> Pallet<T> {
 					operator: seat.operator.clone(),
 					amount,
 				});
-			} else if result.is_some() {
-				Self::with_worker(&seat.worker, |info| info.blame(MissReason::Disagreed));
+			} else if let Some(reason) = result.and_then(|_| ending.fault()) {
+				Self::with_worker(&seat.worker, |info| info.blame(reason));
 				Self::deposit_event(Event::ReplicaMissed {
 					job: id,
 					replica: index,
 					worker: seat.worker,
 					operator: seat.operator.clone(),
-					reason: MissReason::Disagreed,
+					reason,
 				});
 				let price = job.price.saturating_mul(Balance::from(job.max_units));
-				let harmed = Some((job.requester.clone(), price));
-				Self::slash(id, index, replica.attempt, seat, MissReason::Disagreed, harmed);
+				// Who proved nothing did not mislead the requester, who has its money back.
+				let harmed =
+					(reason != MissReason::Unproven).then(|| (job.requester.clone(), price));
+				Self::slash(id, index, replica.attempt, seat, reason, harmed);
 			}
 		}
 		let fee = job.fee_rate.mul_floor(paid);

@@ -7,21 +7,24 @@ use frame_support::{
 	BoundedVec,
 };
 use io_primitives::{
-	job::MAX_REPLICAS, worker::Engine, Balance, JobId, JobSpec, JobState, Locators, Price, Replica,
-	ReplicaState, MAX_INPUT_BYTES, MAX_OUTPUT_BYTES,
+	job::{KERNEL_SEED_BYTES, MAX_KERNEL_SIDE, MAX_PRODUCT_SIDE, MAX_REPLICAS},
+	worker::Engine,
+	Balance, JobId, JobSpec, JobState, Kernel, Locators, Price, Program, Replica, ReplicaState,
+	Verification, MAX_INPUT_BYTES, MAX_OUTPUT_BYTES,
 };
 use sp_runtime::{DispatchError, DispatchResult};
 
 use crate::{
-	settlement::Ending, types::Job, Classes, Config, Error, Event, HoldReason, Jobs, NextJobId,
-	Pallet, Specs,
+	settlement::Ending,
+	types::{Job, Trial},
+	Classes, Config, Error, Event, HoldReason, Jobs, NextJobId, Pallet, Specs,
 };
 
 impl<T: Config> Pallet<T> {
 	/// Checks every rule for specifications.
 	fn check_spec(spec: &JobSpec) -> DispatchResult {
 		let engine = spec.program.engine();
-		ensure!(engine == Engine::Wasm, Error::<T>::UnsupportedEngine);
+		ensure!(engine != Engine::Oci, Error::<T>::UnsupportedEngine);
 		ensure!(spec.encryption.is_none(), Error::<T>::SealedOutputUnsupported);
 		let class = Classes::<T>::get(spec.class).ok_or(Error::<T>::UnknownClass)?;
 		ensure!(class.engine == engine, Error::<T>::ClassMismatch);
@@ -42,7 +45,13 @@ impl<T: Config> Pallet<T> {
 			!at.is_empty()
 				&& at.iter().all(|url| !url.is_empty() && core::str::from_utf8(url).is_ok())
 		};
-		ensure!(usable(&spec.program_at), Error::<T>::BadLocator);
+		match &spec.program {
+			Program::Kernel { kind } => Self::check_kernel(spec, kind)?,
+			_ => {
+				ensure!(usable(&spec.program_at), Error::<T>::BadLocator);
+				ensure!(spec.verification == Verification::Quorum, Error::<T>::BadVerification);
+			},
+		}
 		ensure!(
 			spec.input_len == 0 && spec.input_at.is_empty() || usable(&spec.input_at),
 			Error::<T>::BadLocator
@@ -51,11 +60,52 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
+	/// Checks the rules for built-in kernels. The input is the left matrix, then the right one, row by row, one byte for
+	/// an entry; then 32 bytes of a seed if the product is verified on chain. The output has four bytes for an entry.
+	fn check_kernel(spec: &JobSpec, kind: &Kernel) -> DispatchResult {
+		let Kernel::MatMulI8 { m, k, n } = *kind;
+		let fits = |largest: u32| [m, k, n].iter().all(|side| (1..=largest).contains(side));
+		ensure!(fits(MAX_KERNEL_SIDE), Error::<T>::BadKernel);
+		ensure!(
+			spec.program_at.is_empty() && spec.args.is_empty(),
+			Error::<T>::KernelTakesNoProgram
+		);
+		let verifiable = match spec.verification {
+			Verification::Quorum => true,
+			Verification::Dispute { blocks, .. } => {
+				(1..=T::MaxDisputeBlocks::get()).contains(&blocks)
+			},
+			Verification::Product { .. } => fits(MAX_PRODUCT_SIDE),
+		};
+		let on_trial = Trial::of(&spec.verification).is_some();
+		ensure!(
+			verifiable && (!on_trial || (spec.replicas, spec.quorum) == (1, 1)),
+			Error::<T>::BadVerification
+		);
+		// No overflow: a side is at most 2^16.
+		let [m, k, n] = [m, k, n].map(u64::from);
+		let seed = if on_trial { KERNEL_SEED_BYTES } else { 0 };
+		ensure!(spec.input_len == m * k + k * n + seed, Error::<T>::BadInputLength);
+		ensure!(spec.max_output >= 4 * m * n, Error::<T>::BadOutput);
+		let units = kind.units().ok_or(Error::<T>::BadKernel)?;
+		ensure!(spec.max_units >= units, Error::<T>::BadUnits);
+		Ok(())
+	}
+
+	/// Most units of one replica. What a kernel costs is known before, and nobody is paid for more.
+	fn units_of(spec: &JobSpec) -> u64 {
+		match &spec.program {
+			Program::Kernel { kind } => kind.units().unwrap_or(spec.max_units).min(spec.max_units),
+			_ => spec.max_units,
+		}
+	}
+
 	/// What a job costs at most, or the rule that its specification breaks.
 	pub(crate) fn price(spec: &JobSpec) -> Result<Price, DispatchError> {
 		Self::check_spec(spec)?;
+		let units = Self::units_of(spec);
 		let work = Balance::from(spec.replicas)
-			.checked_mul(Balance::from(spec.max_units))
+			.checked_mul(Balance::from(units))
 			.and_then(|units| units.checked_mul(spec.price_per_unit))
 			.ok_or(Error::<T>::PriceTooHigh)?;
 		let fee = T::FeeRate::get().mul_floor(work);
@@ -63,7 +113,7 @@ impl<T: Config> Pallet<T> {
 		let deposit = T::DepositBase::get().saturating_add(
 			T::DepositPerByte::get().saturating_mul(spec.encoded_size() as Balance),
 		);
-		let bond_per_replica = Self::bond(spec.price_per_unit, spec.max_units);
+		let bond_per_replica = Self::bond(spec.price_per_unit, units);
 		Ok(Price { work, fee, deposit, bond_per_replica })
 	}
 
@@ -92,13 +142,15 @@ impl<T: Config> Pallet<T> {
 				vacancy_left: T::OpenTtl::get(),
 				fixed_at: now,
 				run_blocks: spec.run_blocks,
-				max_units: spec.max_units,
+				max_units: Self::units_of(&spec),
 				price: spec.price_per_unit,
 				escrow,
 				deposit,
 				fee_rate: T::FeeRate::get(),
 				n: spec.replicas,
 				quorum: spec.quorum,
+				min_perf: spec.min_perf,
+				trial: Trial::of(&spec.verification),
 				replicas,
 				former: BoundedVec::new(),
 			},

@@ -9,5 +9,6 @@ mod settlement;
 mod states;
 mod steps;
 mod submission;
+mod trial;
 mod view;
 mod workers;

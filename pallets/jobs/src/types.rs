@@ -6,7 +6,7 @@ use io_primitives::{
 	job::{MAX_ATTEMPTS, MAX_REPLICAS, MAX_TIE_BREAKS, MAX_TOTAL_REPLICAS},
 	worker::{Engine, Engines},
 	Balance, BlockNumber, ClassId, JobId, JobState, MissReason, Replica, ReplicaId, ReplicaState,
-	WorkerKey,
+	Verification, WorkerKey,
 };
 use scale_info::TypeInfo;
 use sp_core::{ConstU32, H256};
@@ -36,6 +36,40 @@ pub fn fingerprint<AccountId: Encode>(operator: &AccountId) -> Fingerprint {
 	(u128::from_le_bytes(hash) as u64).to_le_bytes()
 }
 
+/// What becomes of a product that nobody but its worker has computed. Roots and commitments stay in the specification.
+#[derive(
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+	Clone,
+	Copy,
+	PartialEq,
+	Eq,
+	Debug,
+)]
+pub enum Trial {
+	/// It counts as right unless somebody proves it wrong.
+	Disputable {
+		/// For so many blocks.
+		blocks: BlockNumber,
+	},
+	/// It counts as nothing unless its worker proves it right.
+	Provable,
+}
+
+impl Trial {
+	/// The trial that a kind of verification asks for; `None` if a quorum decides.
+	pub fn of(verification: &Verification) -> Option<Self> {
+		match *verification {
+			Verification::Quorum => None,
+			Verification::Dispute { blocks, .. } => Some(Trial::Disputable { blocks }),
+			Verification::Product { .. } => Some(Trial::Provable),
+		}
+	}
+}
+
 /// What the state transitions of a job need. The bulky rest of its specification is stored apart.
 #[derive(
 	Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo, Clone, PartialEq, Eq, Debug,
@@ -43,7 +77,7 @@ pub fn fingerprint<AccountId: Encode>(operator: &AccountId) -> Fingerprint {
 pub struct Job<AccountId> {
 	/// Who pays.
 	pub requester: AccountId,
-	/// `Open`, `Running` or `Revealing`; terminal jobs are not stored.
+	/// `Open`, `Running`, `Revealing` or `Verifying`; terminal jobs are not stored.
 	pub state: JobState,
 	/// Hardware class.
 	pub class: ClassId,
@@ -61,7 +95,7 @@ pub struct Job<AccountId> {
 	pub fixed_at: BlockNumber,
 	/// How long one replica may run, in blocks.
 	pub run_blocks: BlockNumber,
-	/// Most units of one replica.
+	/// Most units of one replica; those of its kernel, if it has one.
 	#[codec(compact)]
 	pub max_units: u64,
 	/// Most that one unit costs.
@@ -79,6 +113,11 @@ pub struct Job<AccountId> {
 	pub n: u8,
 	/// Equal results that settle the job.
 	pub quorum: u8,
+	/// Computing power that workers must have proven, in 10^6 int8 operations per second; 0 asks for none.
+	#[codec(compact)]
+	pub min_perf: u64,
+	/// What a result has to go through before it is paid; `None` if the quorum's agreement is enough.
+	pub trial: Option<Trial>,
 	/// The replicas.
 	pub replicas: BoundedVec<Replica<AccountId>, ConstU32<MAX_TOTAL_REPLICAS>>,
 	/// Operators that had a seat and lost it.
@@ -99,7 +138,7 @@ pub struct Verdict {
 /// What has to happen to a job next.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Next {
-	/// Nothing before this block, at which a replica's time is up.
+	/// Nothing before this block, at which a replica's time or that of a trial is up.
 	Wait(BlockNumber),
 	/// A replica needs a worker.
 	Draw,
@@ -175,8 +214,14 @@ impl<AccountId: PartialEq + Encode> Job<AccountId> {
 
 	/// What has to happen next. Deadlines are not looked at: they turn into states when they are due.
 	pub fn next(&self) -> Next {
-		if self.state == JobState::Revealing {
-			return self.deadline(is_committed).map_or(Next::Judge, Next::Wait);
+		match self.state {
+			JobState::Revealing => {
+				return self.deadline(is_committed).map_or(Next::Judge, Next::Wait);
+			},
+			JobState::Verifying => {
+				return self.deadline(is_revealed).map_or(Next::Fail, Next::Wait);
+			},
+			_ => {},
 		}
 		let (committed, wanted) = (self.committed(), self.wanted().count());
 		let reachable = committed + self.running() + wanted >= usize::from(self.quorum);
@@ -220,7 +265,7 @@ impl<AccountId: PartialEq + Encode> Job<AccountId> {
 
 	/// Brings `state` and the vacancy clock in line with the replicas.
 	pub fn refresh(&mut self, now: BlockNumber) {
-		if self.state == JobState::Revealing {
+		if matches!(self.state, JobState::Revealing | JobState::Verifying) {
 			return;
 		}
 		let vacant = self.wanted().next().is_some();
@@ -267,6 +312,35 @@ impl<AccountId: PartialEq + Encode> Job<AccountId> {
 		for replica in self.replicas.iter_mut().filter(|r| is_committed(&r.state)) {
 			replica.deadline = deadline;
 		}
+	}
+
+	/// From now on the product is on trial, until `deadline`.
+	pub fn start_trial(&mut self, deadline: BlockNumber) {
+		self.state = JobState::Verifying;
+		for replica in self.replicas.iter_mut().filter(|r| is_revealed(&r.state)) {
+			replica.deadline = deadline;
+		}
+	}
+
+	/// Whether the only worker of a job says that there is no product, so that there is nothing to verify.
+	pub fn evades_trial(&self, result: Verdict) -> bool {
+		self.trial.is_some() && result.exit_code != 0
+	}
+
+	/// Units for which an agreed result is paid. Nobody is paid for a failure that nobody else can have seen.
+	pub fn paid_units(&self, result: Verdict) -> u64 {
+		if self.evades_trial(result) {
+			0
+		} else {
+			result.units
+		}
+	}
+
+	/// The result on trial, its replica, and the block in which the trial is over; `None` if there is no trial.
+	pub fn on_trial(&self) -> Option<(Verdict, &Replica<AccountId>, BlockNumber)> {
+		let verifying = self.state == JobState::Verifying;
+		let replica = self.replicas.iter().find(|r| verifying && is_revealed(&r.state))?;
+		Some((verdict(&replica.state)?, replica, replica.deadline))
 	}
 
 	/// Compares the revealed results.
@@ -329,6 +403,11 @@ pub fn is_committed(state: &ReplicaState) -> bool {
 	matches!(state, ReplicaState::Committed { .. })
 }
 
+/// Whether the replica's commitment is opened.
+pub fn is_revealed(state: &ReplicaState) -> bool {
+	matches!(state, ReplicaState::Revealed { .. })
+}
+
 /// A registered worker, as far as draws need it.
 #[derive(
 	Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo, Clone, PartialEq, Eq, Debug,
@@ -375,8 +454,8 @@ impl<AccountId> WorkerInfo<AccountId> {
 		let part = match reason {
 			MissReason::NoShow => 20,
 			MissReason::Late => 10,
-			MissReason::Unrevealed => 5,
-			MissReason::Disagreed => 2,
+			MissReason::Unrevealed | MissReason::Unproven => 5,
+			MissReason::Disagreed | MissReason::Refuted => 2,
 		};
 		self.lose(part);
 	}

@@ -87,6 +87,9 @@ impl<T: Config> Pallet<T> {
 					reasons.push(reason);
 				}
 			}
+			if Self::performance(job, &worker).is_none() {
+				reasons.push(Reason::UncertifiedPerf);
+			}
 		}
 		reasons
 	}

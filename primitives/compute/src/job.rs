@@ -24,6 +24,13 @@ pub const MAX_TIE_BREAKS: u32 = 2;
 pub const MAX_TOTAL_REPLICAS: u32 = MAX_REPLICAS + MAX_TIE_BREAKS;
 /// Draws that one replica can use up.
 pub const MAX_ATTEMPTS: u8 = 3;
+/// Largest side of a kernel's matrices.
+pub const MAX_KERNEL_SIDE: u32 = 65_536;
+/// Largest side of the matrices whose product is proven in zero knowledge.
+pub const MAX_PRODUCT_SIDE: u32 = 1_024;
+/// Bytes of the seed that ends the input of a kernel whose product is verified on chain: salts or blindings follow from
+/// it.
+pub const KERNEL_SEED_BYTES: u64 = 32;
 
 /// Arguments of a program: `argv[1..]`, at most 32 of at most 256 bytes.
 pub type Args = BoundedVec<BoundedVec<u8, ConstU32<256>>, ConstU32<32>>;

@@ -248,6 +248,49 @@ fn should_not_draw_an_operator_whose_stake_is_too_small_for_the_bond() {
 }
 
 #[test]
+fn should_not_draw_a_worker_that_has_proven_less_than_the_job_asks_for() {
+	ExtBuilder::default().workers(1).build_and_execute(|| {
+		let fast = JobSpec { min_perf: 100, ..spec_of(1, 1) };
+		assert_eq!(reasons_of(1, fast.clone()), [Reason::UncertifiedPerf]);
+		Proven::insert(key(1), 99);
+		assert_eq!(reasons_of(1, fast), [Reason::UncertifiedPerf]);
+		Proven::insert(key(1), 100);
+		next_block();
+		assert_eq!(Workers::<Runtime>::get(key(1)).unwrap().live.len(), 2);
+	});
+}
+
+#[test]
+fn should_prefer_proven_performance_up_to_half_more_than_the_job_asks_for() {
+	ExtBuilder::default().workers(2).capacity(32).build_and_execute(|| {
+		let fast = JobSpec { min_perf: 100, ..spec_of(1, 1) };
+		let with = |first, second| {
+			Proven::insert(key(1), first);
+			Proven::insert(key(2), second);
+			let winner = draw_one(fast.clone());
+			let id = NextJobId::<Runtime>::get() - 1;
+			assert_ok!(IoJobs::cancel(RuntimeOrigin::signed(REQUESTER), id));
+			winner
+		};
+		assert_eq!(with(100, 120), Some(2));
+		assert_eq!(with(120, 100), Some(1));
+		// Beyond one and a half times as much the rest decides.
+		Workers::<Runtime>::mutate(key(1), |info| info.as_mut().unwrap().reputation += 1_000);
+		assert_eq!(with(150, u64::MAX), Some(1));
+		assert_eq!(with(149, u64::MAX), Some(2));
+	});
+}
+
+#[test]
+fn should_not_ask_what_was_proven_when_the_job_does_not() {
+	ExtBuilder::default().workers(2).capacity(32).build_and_execute(|| {
+		Workers::<Runtime>::mutate(key(1), |info| info.as_mut().unwrap().reputation += 1_000);
+		Proven::insert(key(2), u64::MAX);
+		assert_eq!(draw_one(spec_of(1, 1)), Some(1));
+	});
+}
+
+#[test]
 fn should_not_draw_a_worker_of_another_class() {
 	ExtBuilder::default().workers(1).build_and_execute(|| {
 		let other = JobSpec { class: 1, ..spec_of(1, 1) };
@@ -313,8 +356,8 @@ fn should_sample_different_slots_below_the_count() {
 	}
 }
 
-/// Keys read by the first draw of a job with one replica among so many equal workers.
-fn reads_with(workers: u32) -> usize {
+/// Keys read by the first draw of a job with one replica among so many equal workers, each of which has proven 100.
+fn reads_with(workers: u32, min_perf: u64) -> usize {
 	let mut ext = ExtBuilder::default().workers(0).build();
 	ext.execute_with(|| {
 		let ledger = pallet_io_staking::LedgerOf::<Runtime> { active: STAKE, ..Default::default() };
@@ -334,12 +377,13 @@ fn reads_with(workers: u32) -> usize {
 				live: Default::default(),
 			};
 			Workers::<Runtime>::insert(worker, info);
+			Proven::insert(worker, 100);
 			Heartbeats::<Runtime>::insert(worker, Heartbeat { seq: 1, at: 1, load: 0 });
 			ClassSlot::<Runtime>::insert(0, index, worker);
 			pallet_io_staking::Ledgers::<Runtime>::insert(operator, &ledger);
 		}
 		ClassCount::<Runtime>::insert(0, workers);
-		submit(spec_of(1, 1));
+		submit(JobSpec { min_perf, ..spec_of(1, 1) });
 	});
 	ext.commit_all().unwrap();
 	let recorder = Default::default();
@@ -355,9 +399,12 @@ fn reads_with(workers: u32) -> usize {
 
 #[test]
 fn should_read_the_same_number_of_keys_for_10_and_for_100_000_workers() {
-	let few = reads_with(10);
-	assert_eq!(few, reads_with(100_000));
+	let few = reads_with(10, 0);
+	assert_eq!(few, reads_with(100_000, 0));
 	// The class count; and of each of 8 workers the slot, the record, the heartbeat, and the operator's ledger and number
 	// of workers; and the block number and its like, which every block reads anyhow.
 	assert!((41..=44).contains(&few), "{few}");
+	// And what each has proven, if the job asks for it.
+	assert_eq!(reads_with(10, 100), few + 8);
+	assert_eq!(reads_with(100_000, 100), few + 8);
 }

@@ -8,14 +8,16 @@ use frame_support::{
 };
 use io_primitives::{
 	job::{MAX_ATTEMPTS, MAX_TIE_BREAKS},
-	ReplicaState,
+	ReplicaState, Verdicts,
 };
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
 use crate::{mock::*, *};
 
-const WORKERS: u8 = 8;
+const WORKERS: u8 = 12;
+/// The workers after these run kernels.
+const WASM_WORKERS: u8 = 8;
 /// The longest run of the random jobs.
 const RUN: BlockNumber = 8;
 
@@ -29,6 +31,23 @@ enum Action {
 		price: u8,
 		units: u8,
 		run: u8,
+	},
+	SubmitKernel {
+		who: u8,
+		verification: u8,
+		price: u8,
+		min_perf: u8,
+		run: u8,
+	},
+	/// The verdict on a job's product.
+	Verdict {
+		job: u8,
+		refute: bool,
+	},
+	/// A worker's certificates change.
+	Prove {
+		worker: u8,
+		mops: u8,
 	},
 	Cancel {
 		who: u8,
@@ -86,7 +105,7 @@ enum Action {
 
 fn action(bytes: [u8; 8]) -> Action {
 	let [kind, a, b, c, d, e, f, _] = bytes;
-	match kind % 64 {
+	match kind % 80 {
 		0..=2 => Action::Submit { who: a, n: b, k: c, price: d, units: e, run: f },
 		3 => Action::Cancel { who: a, job: b },
 		4..=30 => Action::Advance { job: a, replica: b },
@@ -101,7 +120,11 @@ fn action(bytes: [u8; 8]) -> Action {
 		56 => Action::Poke { job: a },
 		57..=60 => Action::Stake { worker: a, kind: b, amount: u32::from_le_bytes([c, d, 0, 0]) },
 		61 => Action::CancelSlash { id: a },
-		_ => Action::Change { what: a, to: b },
+		62..=63 => Action::Change { what: a, to: b },
+		64..=68 => Action::SubmitKernel { who: a, verification: b, price: c, min_perf: d, run: e },
+		69 => Action::Verdict { job: a, refute: b % 2 == 0 },
+		70 => Action::Prove { worker: a, mops: b },
+		_ => Action::Advance { job: a, replica: b },
 	}
 }
 
@@ -170,7 +193,7 @@ impl Model {
 }
 
 /// What the random runs have to come across.
-const KINDS: [&str; 11] = [
+const KINDS: [&str; 15] = [
 	"settled",
 	"cancelled",
 	"expired",
@@ -182,10 +205,15 @@ const KINDS: [&str; 11] = [
 	"late",
 	"unrevealed",
 	"disagreed",
+	"verifying",
+	"refuted",
+	"unproven",
+	"not disputed or proven",
 ];
 
 fn name(event: &Event<Runtime>) -> &'static str {
 	match event {
+		Event::JobSettled { units: 1, .. } => "not disputed or proven",
 		Event::JobSettled { .. } => "settled",
 		Event::JobCancelled { .. } => "cancelled",
 		Event::JobExpired { .. } => "expired",
@@ -201,6 +229,9 @@ fn name(event: &Event<Runtime>) -> &'static str {
 		Event::ReplicaMissed { reason: MissReason::Late, .. } => "late",
 		Event::ReplicaMissed { reason: MissReason::Unrevealed, .. } => "unrevealed",
 		Event::ReplicaMissed { reason: MissReason::Disagreed, .. } => "disagreed",
+		Event::ReplicaMissed { reason: MissReason::Refuted, .. } => "refuted",
+		Event::ReplicaMissed { reason: MissReason::Unproven, .. } => "unproven",
+		Event::JobVerifying { .. } => "verifying",
 		_ => "other",
 	}
 }
@@ -220,6 +251,12 @@ fn requester(n: u8) -> AccountId {
 
 fn worker(n: u8) -> u8 {
 	n % WORKERS + 1
+}
+
+/// What a worker offers before it changes it.
+fn offer(w: u8) -> Profile {
+	let profile = if w > WASM_WORKERS { kernel_profile() } else { profile() };
+	Profile { ask_per_unit: 8, ..profile }
 }
 
 /// Dispatches a worker's call, whether or not it fails. The signature has its own tests; here it would take most of the
@@ -247,6 +284,29 @@ fn perform(action: Action) {
 			};
 			let _ = IoJobs::submit(RuntimeOrigin::signed(requester(who)), spec);
 		},
+		Action::SubmitKernel { who, verification, price, min_perf, run } => {
+			let spec = match verification % 8 {
+				0..=2 => dispute_spec(),
+				3..=5 => product_spec(),
+				6 => kernel_spec(),
+				// Two workers, which only a quorum can have.
+				_ => JobSpec { replicas: 2, quorum: 2, ..dispute_spec() },
+			};
+			let spec = JobSpec {
+				price_per_unit: Balance::from(price % 12) + 1,
+				min_perf: u64::from(min_perf % 4),
+				run_blocks: BlockNumber::from(run) % (RUN - 3) + 4,
+				..spec
+			};
+			let _ = IoJobs::submit(RuntimeOrigin::signed(requester(who)), spec);
+		},
+		Action::Verdict { job, refute } => {
+			let Some(id) = live_job(job) else { return };
+			let claimed = IoJobs::claim(id).is_some();
+			let verdict = if refute { IoJobs::refute(id) } else { IoJobs::confirm(id) };
+			assert_eq!(verdict.is_ok(), claimed, "who has a claim can get a verdict");
+		},
+		Action::Prove { worker: w, mops } => Proven::insert(key(worker(w)), u64::from(mops % 8)),
 		Action::Cancel { who, job } => {
 			if let Some(id) = live_job(job) {
 				let _ = IoJobs::cancel(RuntimeOrigin::signed(requester(who)), id);
@@ -261,7 +321,7 @@ fn perform(action: Action) {
 			let w = number(&seat.worker);
 			// One in eight lies, each in its own way, and does so at the reveal as well.
 			let lies = sp_io::hashing::twox_64(&(id, replica, it.attempt).encode())[0] < 32;
-			let opening = opening(if lies { w + 1 } else { 1 });
+			let opening = opening_of(id, if lies { w + 1 } else { 1 });
 			let call = match it.state {
 				ReplicaState::Assigned => accept_call(id, replica),
 				ReplicaState::Accepted => commit_call(id, replica, &opening),
@@ -280,7 +340,7 @@ fn perform(action: Action) {
 				_ => worker(stranger),
 			};
 			// Mostly honest workers, so that quorums come about; each liar has its own lie.
-			let opening = opening(if result < 215 { 1 } else { w + 1 });
+			let opening = opening_of(id, if result < 215 { 1 } else { w + 1 });
 			let call = match kind % 16 {
 				0..=2 => WorkerCall::Decline { job: id, replica },
 				3..=5 => accept_call(id, replica),
@@ -307,7 +367,7 @@ fn perform(action: Action) {
 			let profile = Profile {
 				ask_per_unit: Balance::from(ask % 12) + 1,
 				capacity: capacity % 4,
-				..profile()
+				..offer(worker(w))
 			};
 			let proof = proof(worker(w), &operator);
 			let _ = IoJobs::register_worker(
@@ -318,10 +378,11 @@ fn perform(action: Action) {
 			);
 		},
 		Action::Update { worker: w, ask, class } => {
+			let offer = offer(worker(w));
 			let profile = Profile {
 				ask_per_unit: Balance::from(ask % 12) + 1,
-				class: u16::from(class % 16 == 0),
-				..profile()
+				class: if class % 16 == 0 { 1 } else { offer.class },
+				..offer
 			};
 			let operator = RuntimeOrigin::signed(account(worker(w)));
 			let _ = IoJobs::update_worker(operator, key(worker(w)), profile);
@@ -364,7 +425,10 @@ fn perform(action: Action) {
 /// What a job's life can take at most.
 fn bound() -> BlockNumber {
 	let rounds = u32::from(MAX_ATTEMPTS) + MAX_TIE_BREAKS;
-	OpenTtl::get() + rounds * (AcceptBlocks::get() + RUN) + 3 * RevealBlocks::get()
+	OpenTtl::get()
+		+ rounds * (AcceptBlocks::get() + RUN)
+		+ 3 * RevealBlocks::get()
+		+ MaxDisputeBlocks::get().max(ProofBlocks::get())
 }
 
 fn reset_statics() {
@@ -383,6 +447,11 @@ fn run(actions: impl Iterator<Item = Action>) -> Seen {
 	reset_statics();
 	let mut seen = Seen::new();
 	ExtBuilder::default().workers(WORKERS).build_and_execute(|| {
+		for w in WASM_WORKERS + 1..=WORKERS {
+			let operator = RuntimeOrigin::signed(account(w));
+			IoJobs::update_worker(operator, key(w), offer(w)).unwrap();
+			Proven::insert(key(w), 4);
+		}
 		let mut model = Model::new();
 		for action in actions {
 			perform(action);

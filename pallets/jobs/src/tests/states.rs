@@ -1,7 +1,7 @@
 //! Invariant 8: a call that does not fit the state fails and changes nothing.
 
 use frame_support::storage::{with_transaction, TransactionOutcome};
-use io_primitives::{JobState, ReplicaState};
+use io_primitives::{JobState, ReplicaState, Verdicts};
 use sp_core::storage::StateVersion;
 use sp_runtime::DispatchResult;
 
@@ -15,6 +15,7 @@ enum State {
 	Committed,
 	Revealing,
 	Revealed,
+	Verifying,
 	Settled,
 	Cancelled,
 	Expired,
@@ -29,25 +30,36 @@ enum Action {
 	Reveal,
 	Cancel,
 	Poke,
+	Refute,
+	Confirm,
 }
 
-const STATES: [State; 10] = [
+const STATES: [State; 11] = [
 	State::Open,
 	State::Assigned,
 	State::Accepted,
 	State::Committed,
 	State::Revealing,
 	State::Revealed,
+	State::Verifying,
 	State::Settled,
 	State::Cancelled,
 	State::Expired,
 	State::Failed,
 ];
-const ACTIONS: [Action; 6] =
-	[Action::Accept, Action::Decline, Action::Commit, Action::Reveal, Action::Cancel, Action::Poke];
+const ACTIONS: [Action; 8] = [
+	Action::Accept,
+	Action::Decline,
+	Action::Commit,
+	Action::Reveal,
+	Action::Cancel,
+	Action::Poke,
+	Action::Refute,
+	Action::Confirm,
+];
 
 /// The table: everything else must fail.
-const ALLOWED: [(State, Action); 7] = [
+const ALLOWED: [(State, Action); 9] = [
 	(State::Open, Action::Cancel),
 	(State::Assigned, Action::Accept),
 	(State::Assigned, Action::Decline),
@@ -56,6 +68,8 @@ const ALLOWED: [(State, Action); 7] = [
 	(State::Revealing, Action::Reveal),
 	// All have revealed: the job can be settled before the agenda does it.
 	(State::Revealed, Action::Poke),
+	(State::Verifying, Action::Refute),
+	(State::Verifying, Action::Confirm),
 ];
 
 /// Brings a job of one replica (two while it must not go on by itself) into a state.
@@ -64,7 +78,8 @@ fn bring(state: State) -> JobId {
 		HasBeacon::set(false);
 	}
 	let replicas = if state == State::Committed { 2 } else { 1 };
-	let id = submit(spec_of(replicas, replicas));
+	let spec = if state == State::Verifying { dispute_spec() } else { kernel_spec() };
+	let id = submit(JobSpec { replicas, quorum: replicas, ..spec });
 	next_block();
 	let step =
 		|at: State| STATES.iter().position(|s| *s == state) >= STATES.iter().position(|s| *s == at);
@@ -84,7 +99,7 @@ fn bring(state: State) -> JobId {
 			if step(State::Revealed) {
 				reveal(id, 0, 1);
 			}
-			if step(State::Settled) {
+			if step(State::Verifying) {
 				next_block();
 			}
 		},
@@ -106,6 +121,7 @@ fn is_in(id: JobId, state: State) -> bool {
 		},
 		State::Revealing => job(id).state == JobState::Revealing,
 		State::Revealed => matches!(replica(), ReplicaState::Revealed { .. }),
+		State::Verifying => job(id).state == JobState::Verifying,
 		State::Settled => terminal(JobState::Settled),
 		State::Cancelled => terminal(JobState::Cancelled),
 		State::Expired => terminal(JobState::Expired),
@@ -117,12 +133,14 @@ fn act(action: Action, id: JobId, worker: u8) -> DispatchResult {
 	match action {
 		Action::Accept => dispatch(worker, accept_call(id, 0)),
 		Action::Decline => dispatch(worker, WorkerCall::Decline { job: id, replica: 0 }),
-		Action::Commit => dispatch(worker, commit_call(id, 0, &opening(1))),
-		Action::Reveal => dispatch(worker, reveal_call(id, 0, &opening(1))),
+		Action::Commit => dispatch(worker, commit_call(id, 0, &opening_of(id, 1))),
+		Action::Reveal => dispatch(worker, reveal_call(id, 0, &opening_of(id, 1))),
 		Action::Cancel => IoJobs::cancel(RuntimeOrigin::signed(REQUESTER), id),
 		Action::Poke => IoJobs::poke(RuntimeOrigin::signed(account(101)), id)
 			.map(|_| ())
 			.map_err(|error| error.error),
+		Action::Refute => IoJobs::refute(id),
+		Action::Confirm => IoJobs::confirm(id),
 	}
 }
 
@@ -134,7 +152,7 @@ fn root() -> Vec<u8> {
 fn should_fail_and_change_nothing_when_a_call_is_not_in_the_table() {
 	for state in STATES {
 		HasBeacon::set(true);
-		ExtBuilder::default().build_and_execute(|| {
+		ExtBuilder::default().kernels().build_and_execute(|| {
 			let id = bring(state);
 			let seated = Jobs::<Runtime>::get(id)
 				.and_then(|job| job.replicas[0].seat.clone())

@@ -2,7 +2,7 @@
 
 use codec::Encode;
 use frame_support::{assert_noop, assert_ok, traits::fungible::InspectHold};
-use io_primitives::{job::Kernel, JobState, Program};
+use io_primitives::{JobState, Kernel, Program, Verification};
 use sp_runtime::{BoundedVec, DispatchError, TokenError};
 
 use crate::{mock::*, AGENDA_PROBES, *};
@@ -58,8 +58,6 @@ fn should_refuse_when_the_quorum_is_no_majority_of_at_most_seven() {
 #[test]
 fn should_refuse_when_the_engine_is_not_supported() {
 	ExtBuilder::default().build_and_execute(|| {
-		let kernel = Program::Kernel { kind: Kernel::MatMulI8 { m: 1, k: 1, n: 1 } };
-		refuse(JobSpec { program: kernel, ..spec() }, Error::UnsupportedEngine);
 		let oci = Program::Oci { manifest_digest: H256::zero() };
 		refuse(JobSpec { program: oci, ..spec() }, Error::UnsupportedEngine);
 	});
@@ -80,6 +78,8 @@ fn should_refuse_when_the_class_does_not_exist_or_fit() {
 		let oci = ClassInfo { engine: io_primitives::Engine::Oci, ..class_info() };
 		assert_ok!(IoJobs::set_class(RuntimeOrigin::root(), 2, Some(oci)));
 		refuse(JobSpec { class: 2, ..spec() }, Error::ClassMismatch);
+		refuse(JobSpec { class: KERNEL_CLASS, ..spec() }, Error::ClassMismatch);
+		refuse(JobSpec { class: 0, ..kernel_spec() }, Error::ClassMismatch);
 	});
 }
 
@@ -133,6 +133,124 @@ fn should_refuse_when_the_specification_is_too_large() {
 		let arg = BoundedVec::truncate_from(vec![b'x'; 256]);
 		let args = BoundedVec::truncate_from(vec![arg; 16]);
 		refuse(JobSpec { args, ..spec() }, Error::SpecTooLarge);
+	});
+}
+
+/// A job for a product of these dimensions, its other fields as they must be.
+fn kernel_of(m: u32, k: u32, n: u32) -> JobSpec {
+	let [rows, inner, columns] = [m, k, n].map(u64::from);
+	JobSpec {
+		program: Program::Kernel { kind: Kernel::MatMulI8 { m, k, n } },
+		input_len: rows * inner + inner * columns,
+		max_units: 1_000,
+		max_output: 4 * rows * columns,
+		..kernel_spec()
+	}
+}
+
+#[test]
+fn should_take_kernels_up_to_the_largest_input_and_output() {
+	ExtBuilder::default().build_and_execute(|| {
+		for (m, k, n) in [(1, 1, 1), (4, 8, 2), (65_536, 1, 1), (1, 65_536, 8_192), (1, 1, 65_536)]
+		{
+			assert_ok!(IoJobs::quote(kernel_of(m, k, n)));
+		}
+		// A product of 1 GiB is the largest.
+		assert_ok!(IoJobs::quote(kernel_of(16_384, 8_192, 16_384)));
+		refuse(kernel_of(16_385, 8_192, 16_384), Error::BadOutput);
+		refuse(kernel_of(65_536, 65_536, 65_536), Error::BadOutput);
+		refuse(kernel_of(8_192, 65_536, 8_193), Error::InputTooLarge);
+	});
+}
+
+#[test]
+fn should_refuse_when_a_kernels_side_is_zero_or_too_long() {
+	ExtBuilder::default().build_and_execute(|| {
+		for bad in [0, 65_537, u32::MAX] {
+			for (m, k, n) in [(bad, 1, 1), (1, bad, 1), (1, 1, bad)] {
+				let program = Program::Kernel { kind: Kernel::MatMulI8 { m, k, n } };
+				refuse(JobSpec { program, ..kernel_spec() }, Error::BadKernel);
+			}
+		}
+	});
+}
+
+#[test]
+fn should_refuse_when_a_kernel_comes_with_a_program_or_arguments() {
+	ExtBuilder::default().build_and_execute(|| {
+		let program_at = spec().program_at;
+		refuse(JobSpec { program_at, ..kernel_spec() }, Error::KernelTakesNoProgram);
+		let args = BoundedVec::truncate_from(vec![Default::default()]);
+		refuse(JobSpec { args, ..kernel_spec() }, Error::KernelTakesNoProgram);
+	});
+}
+
+#[test]
+fn should_refuse_when_a_kernels_input_has_another_length() {
+	ExtBuilder::default().build_and_execute(|| {
+		for right in [kernel_spec(), dispute_spec(), product_spec()] {
+			assert_ok!(IoJobs::quote(right.clone()));
+			for input_len in [0, right.input_len - 1, right.input_len + 1, 1 << 30] {
+				refuse(JobSpec { input_len, ..right.clone() }, Error::BadInputLength);
+			}
+		}
+		// The seed belongs to verification on chain, and only to it.
+		let JobSpec { input_len, .. } = dispute_spec();
+		refuse(JobSpec { input_len, ..kernel_spec() }, Error::BadInputLength);
+		let JobSpec { input_len, .. } = kernel_spec();
+		refuse(JobSpec { input_len, ..product_spec() }, Error::BadInputLength);
+	});
+}
+
+#[test]
+fn should_refuse_when_a_kernels_input_or_output_has_no_room() {
+	ExtBuilder::default().build_and_execute(|| {
+		refuse(JobSpec { max_output: 4 * 4 * 2 - 1, ..kernel_spec() }, Error::BadOutput);
+		refuse(JobSpec { input_at: Default::default(), ..kernel_spec() }, Error::BadLocator);
+		// 2 * 8,192^3 operations are a little more than one unit.
+		refuse(JobSpec { max_units: 1, ..kernel_of(8_192, 8_192, 8_192) }, Error::BadUnits);
+		assert_ok!(IoJobs::quote(JobSpec { max_units: 2, ..kernel_of(8_192, 8_192, 8_192) }));
+	});
+}
+
+#[test]
+fn should_hold_no_more_than_the_kernel_can_cost() {
+	ExtBuilder::default().build_and_execute(|| {
+		let generous = JobSpec { max_units: 50, ..kernel_spec() };
+		let price = IoJobs::quote(generous.clone()).unwrap();
+		assert_eq!((price.work, price.fee, price.bond_per_replica), (1_000, 50, 3_000));
+		let id = submit(generous);
+		assert_eq!((job(id).max_units, job(id).escrow), (1, 1_050));
+	});
+}
+
+#[test]
+fn should_refuse_verification_that_cannot_be() {
+	ExtBuilder::default().build_and_execute(|| {
+		let crowded = |spec: JobSpec| JobSpec { replicas: 3, quorum: 2, ..spec };
+		refuse(crowded(dispute_spec()), Error::BadVerification);
+		refuse(crowded(product_spec()), Error::BadVerification);
+		let open_for = |blocks| {
+			let Verification::Dispute { context, left, right, .. } = dispute_spec().verification
+			else {
+				panic!("it is a dispute")
+			};
+			let verification = Verification::Dispute { context, left, right, blocks };
+			JobSpec { verification, ..dispute_spec() }
+		};
+		for blocks in [0, 26, u32::MAX] {
+			refuse(open_for(blocks), Error::BadVerification);
+		}
+		for blocks in [1, 25] {
+			assert_ok!(IoJobs::quote(open_for(blocks)));
+		}
+		for (m, k, n) in [(1_025, 1, 1), (1, 1_025, 1), (1, 1, 1_025)] {
+			let verification = product_spec().verification;
+			refuse(JobSpec { verification, ..kernel_of(m, k, n) }, Error::BadVerification);
+		}
+		for JobSpec { verification, .. } in [dispute_spec(), product_spec()] {
+			refuse(JobSpec { verification, ..spec_of(1, 1) }, Error::BadVerification);
+		}
 	});
 }
 
