@@ -15,7 +15,7 @@ pub mod transcript;
 pub mod tree;
 
 pub use params::{Params, ParamsError};
-pub use reveal::{verify_reveal, RevealError, Statement};
+pub use reveal::{reveal_len, verify_reveal, RevealError, Statement};
 
 /// A hash, a seed, a key or a root.
 pub type Hash = [u8; 32];
