@@ -48,6 +48,8 @@ mod field;
 mod ipa;
 #[cfg(feature = "prover")]
 mod prove;
+#[cfg(all(test, feature = "prover"))]
+mod tests;
 
 use core::fmt;
 
