@@ -6,6 +6,7 @@ mod blocks;
 mod client;
 mod error;
 mod events;
+pub mod matmul;
 mod metadata;
 mod registration;
 mod rpc;

@@ -14,8 +14,8 @@ use std::{
 use tar::{EntryType, Header};
 
 use crate::{
-	error::Stop,
-	executor::Watch,
+	error::{Error, Stop},
+	executor::{Control, Watch},
 	exit_code,
 	vfs::{Fail, Ino, Kind, MAX_PATH, OUT, STDERR, STDOUT, Vfs},
 };
@@ -64,6 +64,99 @@ pub(crate) fn pack(
 		Ok((len, hash)) => Ok(Archive { exit_code: exit_code::OUTPUT_LIMIT, path, len, hash }),
 		Err(Full::Stop(stop)) => Err(stop),
 		Err(Full::Full) => Err(Stop::Engine("the output archive does not fit".into())),
+	}
+}
+
+/// An archive that was made without a program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Packed {
+	/// The archive.
+	pub path: PathBuf,
+	/// Its bytes.
+	pub len: u64,
+	/// BLAKE3 of it.
+	pub hash: [u8; 32],
+}
+
+/// A file of an archive that is made without a program.
+pub struct OutputFile<'a> {
+	/// Its path in the archive: `out/` and a name without slashes, at most 100 bytes in all.
+	pub path: &'a str,
+	/// Its bytes.
+	pub len: u64,
+	/// Writes them: exactly `len`.
+	pub write: &'a mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
+}
+
+/// Packs what was made without a program, such as the product of a built-in kernel: the archive that a program would have
+/// left which wrote this file, if there is one, and nothing else.
+///
+/// # Errors
+/// [`Error::Io`] if the archive in `scratch` cannot be written, or if the file writes more or less than it says;
+/// [`Error::Cancelled`] as in [`crate::Executor::execute`].
+pub fn pack_output(
+	scratch: &Path,
+	file: Option<OutputFile<'_>>,
+	control: &Control,
+) -> Result<Packed, Error> {
+	let path = scratch.join(NAME);
+	let packed = Writer::create(&path, u64::MAX).and_then(|mut writer| {
+		pack_one(&mut writer, file, control).map_err(|full| match full {
+			Full::Full => Stop::Engine("the output archive has no bounds, and is full".into()),
+			Full::Stop(stop) => stop,
+		})?;
+		writer.finish()
+	});
+	let (len, hash) = packed.map_err(|stop| stop.into_error(scratch))?;
+	Ok(Packed { path, len, hash })
+}
+
+fn pack_one(
+	writer: &mut Writer,
+	file: Option<OutputFile<'_>>,
+	control: &Control,
+) -> Result<(), Full> {
+	writer.header(b"out/", EntryType::Directory, 0, None)?;
+	if let Some(file) = file {
+		writer.header(file.path.as_bytes(), EntryType::Regular, file.len, None)?;
+		let mut member = Member { writer, left: file.len, control };
+		let written = (file.write)(&mut member);
+		let left = member.left;
+		if control.is_cancelled() {
+			return Err(Stop::Cancelled.into());
+		}
+		written.map_err(failed)?;
+		if left > 0 {
+			return Err(failed(io::ErrorKind::UnexpectedEof.into()).into());
+		}
+		writer.pad(file.len)?;
+	}
+	writer.header(b"stderr", EntryType::Regular, 0, None)?;
+	writer.header(b"stdout", EntryType::Regular, 0, None)
+}
+
+/// What may still be written of a member of an archive.
+struct Member<'a> {
+	writer: &'a mut Writer,
+	left: u64,
+	control: &'a Control,
+}
+
+impl Write for Member<'_> {
+	fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+		if self.control.is_cancelled() {
+			return Err(io::Error::other("cancelled"));
+		}
+		self.left = self.left.checked_sub(data.len() as u64).ok_or(io::ErrorKind::FileTooLarge)?;
+		self.writer.data(data).map_err(|full| match full {
+			Full::Stop(Stop::Machine { source, .. }) => source,
+			_ => io::ErrorKind::FileTooLarge.into(),
+		})?;
+		Ok(data.len())
+	}
+
+	fn flush(&mut self) -> io::Result<()> {
+		Ok(())
 	}
 }
 
@@ -253,4 +346,65 @@ impl Writer {
 
 fn failed(source: io::Error) -> Stop {
 	Stop::Machine { what: "write the output archive in", source }
+}
+
+#[cfg(test)]
+mod tests {
+	use std::io::Read;
+
+	use super::*;
+
+	/// An archive with one file that writes `data` and claims to have `len` bytes.
+	fn pack(len: u64, data: &[u8], control: &Control) -> Result<Vec<u8>, Error> {
+		let scratch = tempfile::tempdir().unwrap();
+		let mut write =
+			|writer: &mut dyn Write| data.chunks(300).try_for_each(|c| writer.write_all(c));
+		let file = OutputFile { path: "out/product.npy", len, write: &mut write };
+		let packed = pack_output(scratch.path(), Some(file), control)?;
+		let bytes = std::fs::read(&packed.path).unwrap();
+		assert_eq!(packed.len, bytes.len() as u64);
+		assert_eq!(packed.hash, *blake3::hash(&bytes).as_bytes());
+		Ok(bytes)
+	}
+
+	#[test]
+	fn should_pack_one_file_where_programs_put_theirs() {
+		let data: Vec<u8> = (0..1_000u32).map(|i| i as u8).collect();
+		let bytes = pack(1_000, &data, &Control::new()).unwrap();
+		assert_eq!(bytes.len(), 4 * 512 + 1_024 + 1_024);
+		let mut found = Vec::new();
+		for entry in tar::Archive::new(&bytes[..]).entries().unwrap() {
+			let mut entry = entry.unwrap();
+			let mut content = Vec::new();
+			entry.read_to_end(&mut content).unwrap();
+			found.push((entry.path().unwrap().display().to_string(), content));
+		}
+		let empty = |name: &str| (name.to_owned(), Vec::new());
+		assert_eq!(
+			found,
+			[empty("out/"), ("out/product.npy".into(), data), empty("stderr"), empty("stdout")]
+		);
+	}
+
+	#[test]
+	fn should_pack_nothing_but_empty_outputs_when_there_is_no_file() {
+		let scratch = tempfile::tempdir().unwrap();
+		let packed = pack_output(scratch.path(), None, &Control::new()).unwrap();
+		assert_eq!(packed.len, EMPTY);
+	}
+
+	#[test]
+	fn should_fail_when_a_file_is_not_as_long_as_it_says() {
+		for len in [0, 999, 1_001] {
+			let result = pack(len, &[7; 1_000], &Control::new());
+			assert!(matches!(result, Err(Error::Io { .. })), "{len}: {result:?}");
+		}
+	}
+
+	#[test]
+	fn should_stop_when_it_is_cancelled() {
+		let control = Control::new();
+		control.cancel();
+		assert!(matches!(pack(5, &[7; 5], &control), Err(Error::Cancelled)));
+	}
 }

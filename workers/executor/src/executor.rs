@@ -112,7 +112,8 @@ impl Control {
 		self.shared.fuel.load(Ordering::Relaxed)
 	}
 
-	fn set_fuel_used(&self, fuel: u64) {
+	/// Says how much of the job is done; whoever runs something other than a program counts in its own way.
+	pub fn set_fuel_used(&self, fuel: u64) {
 		self.shared.fuel.store(fuel, Ordering::Relaxed);
 	}
 }

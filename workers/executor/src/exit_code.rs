@@ -16,6 +16,10 @@ pub const OUTPUT_LIMIT: i32 = -4;
 /// The program is not a valid WASI preview 1 command, or uses a feature of WebAssembly that jobs may not use.
 pub const INVALID_MODULE: i32 = -5;
 
+/// A built-in kernel's input does not have the roots or commitments that the job names, so that no result of it could be verified.
+/// The worker has computed nothing, and its units are 1. Only who made the job can cause it, and it is the one who pays.
+pub const INPUT_MISMATCH: i32 = -6;
+
 /// What a program that exits with a code above `i32::MAX` (a negative number for it) is recorded with: reserved codes
 /// cannot be forged, and a failure stays a failure.
 pub const CLAMPED: i32 = 255;
@@ -33,6 +37,7 @@ pub fn describe(code: i32) -> Option<&'static str> {
 		MEMORY_LIMIT => Some("the program needs more memory to start than max_memory; raise it"),
 		OUTPUT_LIMIT => Some("the program wrote more than max_output; raise it"),
 		INVALID_MODULE => Some("the program is not a WASI preview 1 command that workers can run"),
+		INPUT_MISMATCH => Some("the input is not the one that the job's roots or commitments name"),
 		_ => None,
 	}
 }
@@ -46,8 +51,12 @@ mod tests {
 		assert_eq!(of_program(0), 0);
 		assert_eq!(of_program(3), 3);
 		assert_eq!(of_program(i32::MAX as u32), i32::MAX);
-		for reserved in [TRAP, OUT_OF_FUEL, MEMORY_LIMIT, OUTPUT_LIMIT, INVALID_MODULE, i32::MIN] {
-			assert_eq!(of_program(reserved as u32), CLAMPED);
+		let reserved =
+			[TRAP, OUT_OF_FUEL, MEMORY_LIMIT, OUTPUT_LIMIT, INVALID_MODULE, INPUT_MISMATCH];
+		for code in reserved {
+			assert_eq!(of_program(code as u32), CLAMPED);
+			assert!(describe(code).is_some());
 		}
+		assert_eq!(of_program(i32::MIN as u32), CLAMPED);
 	}
 }

@@ -11,5 +11,6 @@ pub mod tariff;
 mod vfs;
 mod wasi;
 
+pub use archive::{OutputFile, Packed, pack_output};
 pub use error::Error;
 pub use executor::{Config, Control, Execution, Executor, Limits, Task};
