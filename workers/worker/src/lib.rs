@@ -2,6 +2,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod agent;
+pub mod attest;
 pub mod cli;
 pub mod config;
 pub mod content;
