@@ -66,7 +66,8 @@ fn should_refuse_when_any_byte_of_the_statement_is_changed() {
 			assert_eq!(verify_reveal(&other, reveal), Err(RevealError::Commitment));
 			let mut other = *statement;
 			other.challenge[at] ^= 1 << bit;
-			assert_eq!(verify_reveal(&other, reveal), Err(RevealError::Path { opening: 0 }));
+			// Opening 0 passes where its new position happens to be in the same leaf.
+			assert!(matches!(verify_reveal(&other, reveal), Err(RevealError::Path { .. })));
 		}
 	}
 }
