@@ -1,6 +1,8 @@
 // The worker protocol in JavaScript, written from its specification: byte formats, digests, commitments, signatures.
 // Nothing of it is taken from io-worker, so it also shows that anybody can implement a worker.
 
+import assert from 'node:assert/strict';
+
 import { blake3 } from '@noble/hashes/blake3';
 import { u8aConcat, u8aToHex, stringToU8a, bnToU8a } from '@polkadot/util';
 import { blake2AsU8a } from '@polkadot/util-crypto';
@@ -49,20 +51,41 @@ export function signCall(api, pair, call, validUntil) {
 	});
 }
 
+/**
+ * An attestation call with its signature, as the type `SignedAttestation` of the chain's metadata. `call` is a variant of
+ * `AttestationCall`, for instance `{ Leave: { device: 0 } }`. What is signed is the hash of the call.
+ */
+export function signAttestation(api, pair, call, validUntil) {
+	const typed = api.registry.createType('IoPrimitivesAttestationAttestationCall', call);
+	const payload = u8aConcat(
+		stringToU8a('io/attest/v1'), api.genesisHash.toU8a(), blake2AsU8a(typed.toU8a(), 256), le(validUntil, 32),
+	);
+	return api.registry.createType('IoPrimitivesAttestationSignedAttestation', {
+		worker: pair.publicKey,
+		call: typed,
+		validUntil,
+		signature: pair.sign(payload),
+	});
+}
+
 /** Bytes of the extrinsic that carries a signed call, built by the node: no metadata and no extension encoding needed. */
-export function extrinsicOf(chain, signed) {
-	return chain.rpc('state_call', 'IoWorkerApi_transaction', u8aToHex(signed.toU8a()));
+export function extrinsicOf(chain, signed, builder = 'IoWorkerApi_transaction') {
+	return chain.rpc('state_call', builder, u8aToHex(signed.toU8a()));
 }
 
 /** Sends a signed call: feeless, signed by the hot key only. Throws `PoolRefusal` if the pool does not take it. */
-export async function submitCall(chain, signed) {
-	const extrinsic = await extrinsicOf(chain, signed);
+export async function submitCall(chain, signed, builder) {
+	const extrinsic = await extrinsicOf(chain, signed, builder);
 	try {
 		return await chain.rpc('author_submitExtrinsic', extrinsic);
 	} catch (error) {
 		throw new PoolRefusal(error);
 	}
 }
+
+/** Sends a signed attestation call, as `submitCall`. */
+export const submitAttestation = (chain, signed) =>
+	submitCall(chain, signed, 'IoAttestationApi_attestation_transaction');
 
 /** The pool refused a transaction. `code` and `data` are those of the JSON-RPC error. */
 export class PoolRefusal extends Error {
@@ -71,4 +94,21 @@ export class PoolRefusal extends Error {
 		this.code = cause.code;
 		this.data = cause.data;
 	}
+}
+
+/** Expects the pool to refuse, naming that error of the pallet's metadata, or containing that text of the node. */
+export async function refused(chain, pallet, sent, expected) {
+	let refusal;
+	try {
+		await sent;
+	} catch (error) {
+		assert.ok(error instanceof PoolRefusal, `${error}`);
+		refusal = error;
+	}
+	assert.ok(refusal, `expected ${expected}, but the pool took the call`);
+	const custom = /Custom error: (\d+)/.exec(`${refusal.message} ${refusal.data ?? ''}`);
+	const reason = custom
+		? Object.values(chain.api.errors[pallet]).find(({ meta }) => meta.index.toNumber() === Number(custom[1]))?.meta.name.toString()
+		: refusal.message;
+	assert.ok(reason?.includes(expected), `expected ${expected}, found ${reason ?? refusal.message}`);
 }

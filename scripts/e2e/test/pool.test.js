@@ -9,7 +9,7 @@ import { randomAsU8a } from '@polkadot/util-crypto';
 import { fund, key } from '../lib/accounts.js';
 import { Chain } from '../lib/chain.js';
 import { submit } from '../lib/jobs.js';
-import { extrinsicOf, PoolRefusal, signCall, submitCall } from '../lib/protocol.js';
+import { extrinsicOf, refused as refusedBy, signCall, submitCall } from '../lib/protocol.js';
 import { send } from '../lib/tx.js';
 import { PURSE, recruit, STAKE, UNITS } from '../lib/worker.js';
 
@@ -29,22 +29,8 @@ before(async () => {
 });
 after(() => chain?.stop());
 
-/** Expects the pool to refuse, naming that error of the metadata, or containing that text of the node. */
-async function refused(sent, expected) {
-	let refusal;
-	try {
-		await sent;
-	} catch (error) {
-		assert.ok(error instanceof PoolRefusal, `${error}`);
-		refusal = error;
-	}
-	assert.ok(refusal, `expected ${expected}, but the pool took the call`);
-	const custom = /Custom error: (\d+)/.exec(`${refusal.message} ${refusal.data ?? ''}`);
-	const reason = custom
-		? Object.values(chain.api.errors.ioJobs).find(({ meta }) => meta.index.toNumber() === Number(custom[1]))?.meta.name.toString()
-		: refusal.message;
-	assert.ok(reason?.includes(expected), `expected ${expected}, found ${reason ?? refusal.message}`);
-}
+/** Expects the pool to refuse with that error of the pallet, or that text of the node. */
+const refused = (sent, expected) => refusedBy(chain, 'ioJobs', sent, expected);
 
 /** Puts a job of two replicas on the two devices and returns both assignments, those of `worker` first. */
 async function bothAssigned() {
