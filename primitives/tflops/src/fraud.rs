@@ -166,7 +166,7 @@ impl Shape {
 		32 + self.leaf_len(side) + 32 * self.depth(side) as usize
 	}
 
-	/// Bytes of a dispute: at most 133,568.
+	/// Bytes of a dispute: at most 133,544.
 	pub fn dispute_len(&self) -> usize {
 		let sides = [Side::Left, Side::Right, Side::Product];
 		40 + sides.into_iter().map(|side| self.opening_len(side)).sum::<usize>()
