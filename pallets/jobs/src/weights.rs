@@ -40,7 +40,8 @@ pub trait WeightInfo {
 	fn poll_slot() -> Weight;
 	/// Serving a job of which nothing is due: it is filed again.
 	fn service_idle() -> Weight;
-	/// Drawing workers for `r` replicas, each among the full number of fitting ones.
+	/// Drawing workers for `r` replicas, each among the full number of fitting ones, of a job that asks for proven
+	/// performance.
 	fn service_draw(r: u32) -> Weight;
 	/// `r` replicas that missed a deadline, each slashed.
 	fn service_missed(r: u32) -> Weight;
@@ -107,7 +108,7 @@ impl WeightInfo for () {
 		accesses(2, 2)
 	}
 	fn service_draw(r: u32) -> Weight {
-		accesses(3, 0).saturating_add(accesses(41, 2).saturating_mul(r.into()))
+		accesses(3, 0).saturating_add(accesses(49, 2).saturating_mul(r.into()))
 	}
 	fn service_missed(r: u32) -> Weight {
 		accesses(4, 6).saturating_mul(r.into())

@@ -14,8 +14,8 @@ pub mod worker;
 
 pub use call::{SignedWorkerCall, WorkerCall};
 pub use job::{
-	Assignment, FailReason, JobId, Kernel, JobSpec, JobState, JobView, MissReason, Outcome, Price, Program,
-	Replica, ReplicaId, ReplicaState, Verification,
+	Assignment, FailReason, JobId, JobSpec, JobState, JobView, Kernel, MissReason, Outcome, Price,
+	Program, Replica, ReplicaId, ReplicaState, Verification,
 };
 pub use traits::{
 	Beacon, Bonding, Certificates, Claim, Offence, OffenceReason, Randomness, Slashing, Verdicts,

@@ -15,6 +15,10 @@ use std::{
 
 use codec::{Compact, DecodeAll, Encode, MaxEncodedLen};
 use io_primitives::{
+	attestation::{
+		AttestRequest, AttestResponse, AttestationView, SignedAttestation, MAX_ATTESTATIONS,
+		MAX_PROOF_BYTES,
+	},
 	gateway::{SyncRequest, SyncResponse, WorkerSync, MAX_CALLS, MAX_KEYS},
 	AccountId, JobSpec, Locator, SignedWorkerCall, WorkerKey,
 };
@@ -89,6 +93,16 @@ fn response_bound() -> usize {
 	GROWTH * (keys + calls)
 }
 
+fn attestation_bound() -> usize {
+	GROWTH * MAX_PROOF_BYTES as usize
+}
+
+fn attest_response_bound() -> usize {
+	let keys = MAX_KEYS as usize * size_of::<WorkerKey>();
+	let call = size_of::<SignedAttestation>() + MAX_PROOF_BYTES as usize;
+	GROWTH * (keys + MAX_ATTESTATIONS as usize * call)
+}
+
 /// A request has no fixed number of entries, so its memory is bounded by its length, which the gateway limits before
 /// it decodes. The decoder reserves up to 16 KiB for each list that it has begun, and five lists can be open inside one
 /// another. Beyond that an entry is at most sixteen times as large in memory as on the wire.
@@ -102,6 +116,13 @@ fn check_all(bytes: &[u8]) -> Result<(), TestCaseError> {
 	prop_assert!(peak_of::<SyncResponse>(bytes) <= response_bound());
 	prop_assert!(size_of::<WorkerSync<AccountId>>() <= 16 * 34, "the shortest entry has 34 bytes");
 	prop_assert!(peak_of::<SyncRequest<AccountId>>(bytes) <= request_bound(bytes));
+	prop_assert!(peak_of::<SignedAttestation>(bytes) <= attestation_bound());
+	prop_assert!(peak_of::<AttestResponse>(bytes) <= attest_response_bound());
+	prop_assert!(
+		size_of::<(WorkerKey, AttestationView<AccountId>)>() <= 16 * 63,
+		"the shortest entry has 63 bytes"
+	);
+	prop_assert!(peak_of::<AttestRequest<AccountId>>(bytes) <= request_bound(bytes));
 	Ok(())
 }
 
@@ -127,6 +148,19 @@ fn should_stay_in_bounds_when_a_length_lies() {
 			let mut spec = vec![0; 33];
 			spec.extend(&bytes);
 			check_all(&spec).unwrap();
+			let mut attestation = vec![0; 32];
+			attestation.push(3);
+			attestation.resize(32 + 1 + 10, 0);
+			attestation.extend(&bytes);
+			check_all(&attestation).unwrap();
+			let mut response = vec![0, 4];
+			response.extend(&attestation);
+			check_all(&response).unwrap();
+			let mut attest_request = vec![0; 32];
+			attest_request.push(4);
+			attest_request.resize(32 + 1 + 32 + 17, 0);
+			attest_request.extend(&bytes);
+			check_all(&attest_request).unwrap();
 			let mut request = vec![0; 36];
 			request.extend(&bytes);
 			check_all(&request).unwrap();
@@ -141,7 +175,8 @@ fn should_stay_in_bounds_when_all_lists_are_full() {
 	spec.extend((&locators, &locators).encode());
 	spec.extend([0; 40]);
 	spec.extend(vec![vec![2u8; 256]; 32].encode());
-	spec.resize(JobSpec::max_encoded_len() - 32, 0);
+	// Without a key for sealing, and verified by a quorum.
+	spec.resize(JobSpec::max_encoded_len() - 32 - 100, 0);
 	assert!(JobSpec::decode_all(&mut &spec[..]).is_ok());
 	assert!(peak_of::<JobSpec>(&spec) <= spec_bound());
 }
@@ -164,10 +199,18 @@ proptest! {
 	fn should_stay_in_bounds_when_a_byte_is_changed(
 		response in strategies::response(),
 		spec in strategies::spec(),
+		attest_request in strategies::attest_request(),
+		attest_response in strategies::attest_response(),
 		at in any::<prop::sample::Index>(),
 		bits in any::<u8>(),
 	) {
-		for mut bytes in [response.encode(), spec.encode()] {
+		let all = [
+			response.encode(),
+			spec.encode(),
+			attest_request.encode(),
+			attest_response.encode(),
+		];
+		for mut bytes in all {
 			let at = at.index(bytes.len());
 			bytes[at] ^= bits;
 			check_all(&bytes)?;

@@ -8,6 +8,10 @@ use std::fmt::Debug;
 
 use codec::{DecodeAll, Encode, MaxEncodedLen};
 use io_primitives::{
+	attestation::{
+		AttestRequest, AttestResponse, AttestationCall, SignedAttestation, MAX_ATTESTATIONS,
+		MAX_ATTEST_RESPONSE_BYTES, MAX_PROOF_BYTES,
+	},
 	gateway::{SyncRequest, SyncResponse, MAX_CALLS, MAX_KEYS, MAX_RESPONSE_BYTES},
 	AccountId, Assignment, ClassInfo, JobSpec, JobView, Offence, Outcome, Profile,
 	SignedWorkerCall, WorkerCall, WorkerKey, WorkerView,
@@ -42,7 +46,10 @@ fn survive_all(bytes: &[u8]) -> Result<(), TestCaseError> {
 	survive::<Outcome<AccountId>>(bytes)?;
 	survive::<Offence<AccountId>>(bytes)?;
 	survive::<SyncRequest<AccountId>>(bytes)?;
-	survive::<SyncResponse>(bytes)
+	survive::<SyncResponse>(bytes)?;
+	survive::<SignedAttestation>(bytes)?;
+	survive::<AttestRequest<AccountId>>(bytes)?;
+	survive::<AttestResponse>(bytes)
 }
 
 /// What can happen to bytes on their way.
@@ -134,6 +141,29 @@ proptest! {
 	}
 
 	#[test]
+	fn should_get_the_same_when_attestations_are_decoded(
+		signed in strategies::signed_attestation(),
+		request in strategies::attest_request(),
+		response in strategies::attest_response(),
+	) {
+		round_trip(&signed)?;
+		round_trip(&request)?;
+		round_trip(&response)?;
+	}
+
+	#[test]
+	fn should_survive_when_the_bytes_of_attestations_are_harmed(
+		signed in strategies::signed_attestation(),
+		request in strategies::attest_request(),
+		response in strategies::attest_response(),
+		harms in vec(harm(), 1..6),
+	) {
+		survive::<SignedAttestation>(&harmed(signed.encode(), &harms))?;
+		survive::<AttestRequest<AccountId>>(&harmed(request.encode(), &harms))?;
+		survive::<AttestResponse>(&harmed(response.encode(), &harms))?;
+	}
+
+	#[test]
 	fn should_survive_when_the_bytes_are_harmed(
 		spec in strategies::spec(),
 		signed in strategies::signed_call(),
@@ -183,6 +213,73 @@ proptest! {
 			valid_until == other_valid_until
 		);
 	}
+}
+
+proptest! {
+	#![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
+
+	#[test]
+	fn should_bind_every_part_when_the_payload_of_an_attestation_is_built(
+		call in strategies::attestation_call(),
+		other in strategies::attestation_call(),
+		genesis in strategies::hash(),
+		other_genesis in strategies::hash(),
+		valid_until in any::<u32>(),
+		other_valid_until in any::<u32>(),
+	) {
+		let payload = call.payload(genesis, valid_until);
+		prop_assert_eq!(payload == other.payload(genesis, valid_until), call == other);
+		prop_assert_eq!(payload == call.payload(other_genesis, valid_until), genesis == other_genesis);
+		prop_assert_eq!(
+			payload == call.payload(genesis, other_valid_until),
+			valid_until == other_valid_until
+		);
+	}
+}
+
+fn longest_attestation() -> SignedAttestation {
+	SignedAttestation {
+		worker: WorkerKey::default(),
+		call: AttestationCall::Reveal {
+			window: u64::MAX,
+			device: u16::MAX,
+			proof: vec![0; MAX_PROOF_BYTES as usize].try_into().unwrap(),
+		},
+		valid_until: u32::MAX,
+		signature: sr25519::Signature::from_raw([0; 64]),
+	}
+}
+
+#[test]
+fn should_fit_the_limit_when_an_answer_with_proofs_is_as_long_as_it_can_be() {
+	let longest = AttestResponse {
+		keys: vec![WorkerKey::default(); MAX_KEYS as usize].try_into().unwrap(),
+		calls: vec![longest_attestation(); MAX_ATTESTATIONS as usize].try_into().unwrap(),
+	};
+	assert_eq!(longest_attestation().encoded_size(), SignedAttestation::max_encoded_len());
+	assert!(longest.encoded_size() <= MAX_ATTEST_RESPONSE_BYTES);
+	assert!(
+		longest.encoded_size() * 3 > MAX_ATTEST_RESPONSE_BYTES,
+		"the limit is far too generous"
+	);
+}
+
+#[test]
+fn should_refuse_when_a_proof_or_a_list_of_attestations_is_one_too_long() {
+	let proof = vec![0u8; MAX_PROOF_BYTES as usize + 1];
+	let reveal = (3u8, 7u64, 3u16, proof).encode();
+	assert!(AttestationCall::decode_all(&mut &reveal[..]).is_err());
+
+	let keys = vec![WorkerKey::default(); MAX_KEYS as usize + 1];
+	let none = Vec::<SignedAttestation>::new();
+	assert!(AttestResponse::decode_all(&mut &(keys, none).encode()[..]).is_err());
+
+	let call =
+		SignedAttestation { call: AttestationCall::Leave { device: 0 }, ..longest_attestation() };
+	let calls = vec![call; MAX_ATTESTATIONS as usize + 1];
+	assert!(
+		AttestResponse::decode_all(&mut &(Vec::<WorkerKey>::new(), calls).encode()[..]).is_err()
+	);
 }
 
 fn longest_call() -> SignedWorkerCall {

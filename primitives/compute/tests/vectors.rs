@@ -11,9 +11,9 @@ use io_primitives::{
 	digest::{commitment, result_digest, units_from_fuel, Opening},
 	gateway::{SyncRequest, SyncResponse, WorkerSync},
 	job::{Kernel, Payee, Seat},
-	AccountId, Assignment, Engines, JobSpec, JobState, JobView, Locator, MissReason, Outcome,
-	Profile, Program, Replica, ReplicaState, SignedWorkerCall, WorkerCall, WorkerKey, WorkerView,
-	FUEL_PER_UNIT,
+	AccountId, Assignment, Engines, FailReason, JobSpec, JobState, JobView, Locator, MissReason,
+	OffenceReason, Outcome, Profile, Program, Reason, Replica, ReplicaState, SignedWorkerCall,
+	Verification, WorkerCall, WorkerKey, WorkerView, FUEL_PER_UNIT, OPS_PER_UNIT,
 };
 use sp_core::{sr25519, Pair, H256};
 
@@ -50,6 +50,8 @@ fn spec() -> JobSpec {
 		quorum: 2,
 		run_blocks: 100,
 		encryption: None,
+		min_perf: 0,
+		verification: Verification::Quorum,
 	}
 }
 
@@ -70,6 +72,13 @@ fn kernel_spec() -> JobSpec {
 		quorum: 1,
 		run_blocks: 1,
 		encryption: Some([0xaa; 32]),
+		min_perf: 50_000_000,
+		verification: Verification::Dispute {
+			context: H256([0xab; 32]),
+			left: H256([0xcd; 32]),
+			right: H256([0xef; 32]),
+			blocks: 600,
+		},
 	}
 }
 
@@ -230,9 +239,11 @@ const SPEC: &[u8] = &hex!(
 	"02" // quorum
 	"64000000" // run_blocks
 	"00" // encryption: none
+	"0000000000000000" // min_perf
+	"00" // verification: Quorum
 );
 
-/// A kernel job without input, with sealed output.
+/// A kernel job without input, with sealed output, for workers of proven performance, whose product can be disputed.
 const SPEC_KERNEL: &[u8] = &hex!(
 	"01" // program: Kernel
 	"00" // MatMulI8
@@ -254,6 +265,12 @@ const SPEC_KERNEL: &[u8] = &hex!(
 	"01000000" // run_blocks
 	"01" // encryption: some
 	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" // x25519 key
+	"80f0fa0200000000" // min_perf
+	"01" // verification: Dispute
+	"abababababababababababababababababababababababababababababababab" // context
+	"cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd" // left
+	"efefefefefefefefefefefefefefefefefefefefefefefefefefefefefefefef" // right
+	"58020000" // blocks
 );
 
 /// A profile.
@@ -305,6 +322,8 @@ const ASSIGNMENT: &[u8] = &hex!(
 	"02" // quorum
 	"64000000" // run_blocks
 	"00" // encryption: none
+	"0000000000000000" // min_perf
+	"00" // verification: Quorum
 );
 
 /// What an off-chain worker tells a gateway.
@@ -370,6 +389,8 @@ const REQUEST: &[u8] = &hex!(
 	"02" // quorum
 	"64000000" // run_blocks
 	"00" // encryption: none
+	"0000000000000000" // min_perf
+	"00" // verification: Quorum
 	"3333333333333333333333333333333333333333333333333333333333333333" // workers[1].worker
 	"00" // view: none
 	"00" // assignments: 0
@@ -433,6 +454,12 @@ const JOB_VIEW: &[u8] = &hex!(
 	"01000000" // run_blocks
 	"01" // encryption: some
 	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" // x25519 key
+	"80f0fa0200000000" // min_perf
+	"01" // verification: Dispute
+	"abababababababababababababababababababababababababababababababab" // context
+	"cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd" // left
+	"efefefefefefefefefefefefefefefefefefefefefefefefefefefefefefefef" // right
+	"58020000" // blocks
 	"08" // replicas: 2
 	"04" // state: Revealed
 	"7777777777777777777777777777777777777777777777777777777777777777" // digest
@@ -608,6 +635,18 @@ fn should_match_when_a_job_spec_is_encoded() {
 }
 
 #[test]
+fn should_match_when_new_variants_are_encoded() {
+	let inputs = H256([0xda; 32]);
+	check(Verification::Product { inputs }, &[&[2], inputs.as_bytes()].concat());
+	check(JobState::Verifying, &[7]);
+	check([FailReason::Refuted, FailReason::Unproven], &[2, 3]);
+	check([MissReason::Refuted, MissReason::Unproven], &[4, 5]);
+	check([OffenceReason::Refuted, OffenceReason::Unproven], &[4, 5]);
+	check([OffenceReason::FalseCertificate, OffenceReason::UnrevealedCertificate], &[6, 7]);
+	check(Reason::UncertifiedPerf, &[12]);
+}
+
+#[test]
 fn should_match_when_a_profile_is_encoded() {
 	check(profile(), PROFILE);
 }
@@ -700,6 +739,34 @@ fn should_round_up_when_fuel_becomes_units() {
 	] {
 		assert_eq!(units_from_fuel(fuel), units);
 	}
+}
+
+#[test]
+fn should_count_two_operations_for_each_multiplication_and_addition() {
+	let kernel = |m, k, n| Kernel::MatMulI8 { m, k, n };
+	for (m, k, n, ops) in [
+		(0, 1, 1, Some(0)),
+		(1, 1, 1, Some(2)),
+		(3, 5, 7, Some(210)),
+		(65_536, 65_536, 65_536, Some(1 << 49)),
+		(u32::MAX, 1 << 31, 1, Some(0xffff_ffff_0000_0000)),
+		(u32::MAX, (1 << 31) + 1, 1, None),
+		(u32::MAX, u32::MAX, u32::MAX, None),
+	] {
+		assert_eq!(kernel(m, k, n).ops(), ops, "{m} x {k} x {n}");
+	}
+}
+
+#[test]
+fn should_round_up_when_operations_become_units() {
+	let units = |m, k, n| Kernel::MatMulI8 { m, k, n }.units();
+	assert_eq!(OPS_PER_UNIT, 1_000_000_000_000);
+	assert_eq!(units(1, 1, 1), Some(1));
+	// Exactly one unit, and a little more.
+	assert_eq!(units(10_000, 10_000, 5_000), Some(1));
+	assert_eq!(units(10_000, 10_000, 5_001), Some(2));
+	assert_eq!(units(65_536, 65_536, 65_536), Some(563));
+	assert_eq!(units(u32::MAX, u32::MAX, 2), None);
 }
 
 /// The key that both libraries make of the same seed, and a signature that `schnorrkel` once made of

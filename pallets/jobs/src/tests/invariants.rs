@@ -121,9 +121,9 @@ fn action(bytes: [u8; 8]) -> Action {
 		57..=60 => Action::Stake { worker: a, kind: b, amount: u32::from_le_bytes([c, d, 0, 0]) },
 		61 => Action::CancelSlash { id: a },
 		62..=63 => Action::Change { what: a, to: b },
-		64..=68 => Action::SubmitKernel { who: a, verification: b, price: c, min_perf: d, run: e },
-		69 => Action::Verdict { job: a, refute: b % 2 == 0 },
-		70 => Action::Prove { worker: a, mops: b },
+		64..=65 => Action::SubmitKernel { who: a, verification: b, price: c, min_perf: d, run: e },
+		66 => Action::Verdict { job: a, refute: b % 2 == 0 },
+		67 => Action::Prove { worker: a, mops: b },
 		_ => Action::Advance { job: a, replica: b },
 	}
 }

@@ -1,11 +1,16 @@
 //! Random values of every type that crosses a border, within their bounds.
 
 use io_primitives::{
+	attestation::{
+		AttestRequest, AttestResponse, AttestationCall, AttestationView, Audit, Certificate,
+		ClassParams, Commitment, Enrolment, SignedAttestation, Window, MAX_ATTESTATIONS,
+	},
 	gateway::{SyncRequest, SyncResponse, WorkerSync, MAX_CALLS, MAX_KEYS},
 	job::{Args, Kernel, Payee, Seat, MAX_TOTAL_REPLICAS},
 	Accelerator, AccountId, Assignment, ClassInfo, Engine, Engines, FailReason, JobSpec, JobState,
 	JobView, Locator, Locators, MissReason, Offence, OffenceReason, Outcome, Price, Profile,
-	Program, Reason, Replica, ReplicaState, SignedWorkerCall, WorkerCall, WorkerKey, WorkerView,
+	Program, Reason, Replica, ReplicaState, SignedWorkerCall, Verification, WorkerCall, WorkerKey,
+	WorkerView,
 };
 use proptest::{collection::vec, option, prelude::*, sample::select};
 use sp_core::{sr25519, ConstU32, Get, H256};
@@ -47,6 +52,16 @@ pub(crate) fn program() -> impl Strategy<Value = Program> {
 	]
 }
 
+fn verification() -> impl Strategy<Value = Verification> {
+	prop_oneof![
+		Just(Verification::Quorum),
+		(hash(), hash(), hash(), any::<u32>()).prop_map(|(context, left, right, blocks)| {
+			Verification::Dispute { context, left, right, blocks }
+		}),
+		hash().prop_map(|inputs| Verification::Product { inputs }),
+	]
+}
+
 fn args() -> impl Strategy<Value = Args> {
 	bounded(bounded(any::<u8>()))
 }
@@ -55,9 +70,10 @@ pub(crate) fn spec() -> impl Strategy<Value = JobSpec> {
 	(
 		(program(), locators(), locators(), hash(), args()),
 		any::<(u64, u16, u64, u32, u64, u128, u8, u8, u32)>(),
-		any::<Option<[u8; 32]>>(),
+		(any::<Option<[u8; 32]>>(), any::<u64>(), verification()),
 	)
-		.prop_map(|((program, program_at, input_at, input, args), numbers, encryption)| {
+		.prop_map(|((program, program_at, input_at, input, args), numbers, rest)| {
+			let (encryption, min_perf, verification) = rest;
 			let (
 				input_len,
 				class,
@@ -85,6 +101,8 @@ pub(crate) fn spec() -> impl Strategy<Value = JobSpec> {
 				quorum,
 				run_blocks,
 				encryption,
+				min_perf,
+				verification,
 			}
 		})
 }
@@ -139,15 +157,15 @@ pub(crate) fn call() -> impl Strategy<Value = WorkerCall> {
 }
 
 pub(crate) fn signed_call() -> impl Strategy<Value = SignedWorkerCall> {
-	(key(), call(), any::<u32>(), vec(any::<u8>(), 64)).prop_map(
-		|(worker, call, valid_until, signature)| SignedWorkerCall {
-			worker,
-			call,
-			valid_until,
-			signature: sr25519::Signature::try_from(&signature[..])
-				.expect("a signature has 64 bytes"),
-		},
-	)
+	(key(), call(), any::<u32>(), signature()).prop_map(|(worker, call, valid_until, signature)| {
+		SignedWorkerCall { worker, call, valid_until, signature }
+	})
+}
+
+fn signature() -> impl Strategy<Value = sr25519::Signature> {
+	vec(any::<u8>(), 64).prop_map(|bytes| {
+		sr25519::Signature::try_from(&bytes[..]).expect("a signature has 64 bytes")
+	})
 }
 
 pub(crate) fn job_state() -> impl Strategy<Value = JobState> {
@@ -159,6 +177,7 @@ pub(crate) fn job_state() -> impl Strategy<Value = JobState> {
 		JobState::Expired,
 		JobState::Cancelled,
 		JobState::Failed,
+		JobState::Verifying,
 	])
 }
 
@@ -168,6 +187,8 @@ fn miss_reason() -> impl Strategy<Value = MissReason> {
 		MissReason::Late,
 		MissReason::Unrevealed,
 		MissReason::Disagreed,
+		MissReason::Refuted,
+		MissReason::Unproven,
 	])
 }
 
@@ -201,7 +222,12 @@ pub(crate) fn replica() -> impl Strategy<Value = Replica<AccountId>> {
 pub(crate) fn outcome() -> impl Strategy<Value = Outcome<AccountId>> {
 	(
 		(any::<(u64, u32, u64, i32)>(), account(), job_state(), hash()),
-		option::of(select(vec![FailReason::AttemptsExhausted, FailReason::NoQuorum])),
+		option::of(select(vec![
+			FailReason::AttemptsExhausted,
+			FailReason::NoQuorum,
+			FailReason::Refuted,
+			FailReason::Unproven,
+		])),
 		any::<(u128, u128, u128)>(),
 		bounded::<_, MAX_TOTAL_REPLICAS>((any::<(u8, u128)>(), key(), account()).prop_map(
 			|((replica, amount), worker, operator)| Payee { replica, worker, operator, amount },
@@ -331,6 +357,7 @@ pub(crate) fn reason() -> impl Strategy<Value = Reason> {
 		Reason::OwnJob,
 		Reason::OperatorInJob,
 		Reason::NoRandomness,
+		Reason::UncertifiedPerf,
 	])
 }
 
@@ -342,6 +369,10 @@ pub(crate) fn offence() -> impl Strategy<Value = Offence<AccountId>> {
 			OffenceReason::Late,
 			OffenceReason::Unrevealed,
 			OffenceReason::Disagreed,
+			OffenceReason::Refuted,
+			OffenceReason::Unproven,
+			OffenceReason::FalseCertificate,
+			OffenceReason::UnrevealedCertificate,
 		]),
 		option::of((account(), any::<u128>())),
 	)
@@ -352,4 +383,140 @@ pub(crate) fn offence() -> impl Strategy<Value = Offence<AccountId>> {
 			reason,
 			harmed,
 		})
+}
+
+pub(crate) fn attestation_call() -> impl Strategy<Value = AttestationCall> {
+	// Proofs are mostly short, so that the tests are quick; the tests of limits have long ones.
+	let proof = || vec(any::<u8>(), 0..600).prop_map(BoundedVec::truncate_from);
+	prop_oneof![
+		any::<(u16, u8, u32)>().prop_map(|(device, class, lanes)| AttestationCall::Enrol {
+			device,
+			class,
+			lanes
+		}),
+		any::<u16>().prop_map(|device| AttestationCall::Leave { device }),
+		(any::<(u64, u16, u32)>(), hash()).prop_map(|((window, device, rounds), commitment)| {
+			AttestationCall::Commit { window, device, rounds, commitment }
+		}),
+		(any::<(u64, u16)>(), proof()).prop_map(|((window, device), proof)| {
+			AttestationCall::Reveal { window, device, proof }
+		}),
+		(any::<u64>(), proof())
+			.prop_map(|(job, proof)| AttestationCall::SettleProduct { job, proof }),
+	]
+}
+
+pub(crate) fn signed_attestation() -> impl Strategy<Value = SignedAttestation> {
+	(key(), attestation_call(), any::<u32>(), signature()).prop_map(
+		|(worker, call, valid_until, signature)| SignedAttestation {
+			worker,
+			call,
+			valid_until,
+			signature,
+		},
+	)
+}
+
+fn class_params() -> impl Strategy<Value = ClassParams> {
+	any::<(u8, u32, u32, u32, u32, u32, u32, u128)>().prop_map(
+		|(arith, m, n, k, min_lanes, max_lanes, openings, bond_per_lane)| ClassParams {
+			arith,
+			m,
+			n,
+			k,
+			min_lanes,
+			max_lanes,
+			openings,
+			bond_per_lane,
+		},
+	)
+}
+
+fn enrolment() -> impl Strategy<Value = Enrolment<AccountId>> {
+	(any::<(u16, u8, u32, u128, u32)>(), class_params(), account()).prop_map(
+		|((device, class, lanes, bond, since), params, operator)| Enrolment {
+			device,
+			class,
+			lanes,
+			params,
+			operator,
+			bond,
+			since,
+		},
+	)
+}
+
+fn window() -> impl Strategy<Value = Window> {
+	(any::<(u64, u64, u32, u64)>(), hash()).prop_map(|((id, slot, block, last_slot), seed)| {
+		Window { id, seed, slot, block, last_slot }
+	})
+}
+
+fn commitment() -> impl Strategy<Value = Commitment> {
+	let audit =
+		(hash(), any::<u32>()).prop_map(|(challenge, deadline)| Audit { challenge, deadline });
+	(any::<(u64, u16, u32, u32)>(), hash(), hash(), option::of(audit)).prop_map(
+		|((window, device, rounds, slots), seed, commitment, audit)| Commitment {
+			window,
+			seed,
+			device,
+			rounds,
+			commitment,
+			slots,
+			audit,
+		},
+	)
+}
+
+fn certificate() -> impl Strategy<Value = Certificate> {
+	any::<(u16, u8, u64, u128, u32, u64, bool, u32)>().prop_map(
+		|(device, class, window, ops, slots, mops, audited, expires)| Certificate {
+			device,
+			class,
+			window,
+			ops,
+			slots,
+			mops,
+			audited,
+			expires,
+		},
+	)
+}
+
+fn attestation_view() -> impl Strategy<Value = AttestationView<AccountId>> {
+	(
+		any::<(u32, u32, u64, Option<u128>, u64)>(),
+		vec((any::<u8>(), class_params()), 0..4),
+		vec(enrolment(), 0..4),
+		option::of(window()),
+		vec(commitment(), 0..4),
+		vec(certificate(), 0..4),
+		vec(any::<(u64, u32)>(), 0..4),
+	)
+		.prop_map(|(head, classes, enrolments, window, commitments, certificates, products)| {
+			let (para, now, slot, free_bond, mops) = head;
+			AttestationView {
+				para,
+				now,
+				slot,
+				free_bond,
+				classes,
+				enrolments,
+				window,
+				commitments,
+				certificates,
+				mops,
+				products,
+			}
+		})
+}
+
+pub(crate) fn attest_request() -> impl Strategy<Value = AttestRequest<AccountId>> {
+	(hash(), vec((key(), attestation_view()), 0..4))
+		.prop_map(|(genesis, workers)| AttestRequest { genesis, workers })
+}
+
+pub(crate) fn attest_response() -> impl Strategy<Value = AttestResponse> {
+	(bounded::<_, MAX_KEYS>(key()), bounded::<_, MAX_ATTESTATIONS>(signed_attestation()))
+		.prop_map(|(keys, calls)| AttestResponse { keys, calls })
 }
