@@ -28,8 +28,8 @@ pub const MAX_DEVICES: u16 = 16;
 pub const MAX_PROOF_BYTES: u32 = 192 * 1024;
 /// Most attestation calls in one answer of a gateway.
 pub const MAX_ATTESTATIONS: u32 = 8;
-/// Fewest blocks between two changes of a device by its hot key, and the most that `valid_until` of an enrolment or a
-/// departure may lie ahead: neither can be sent a second time by somebody else.
+/// A device's hot key may change or end an enrolment only when it is older than so many blocks, and `valid_until` of an
+/// enrolment or a departure may lie no further ahead: so nobody can send either a second time.
 pub const ENROLMENT_BLOCKS: BlockNumber = 50;
 /// Most bytes of an answer of a gateway to `/v1/attest`.
 pub const MAX_ATTEST_RESPONSE_BYTES: usize = 2 * 1024 * 1024;
