@@ -298,3 +298,31 @@ fn should_tell_who_answers_for_a_worker() {
 		assert_eq!(<IoJobs as WorkerRegistry<_>>::operator(&key(20)), None);
 	});
 }
+
+/// Other pallets' benchmarks judge such a job.
+#[cfg(feature = "runtime-benchmarks")]
+#[test]
+fn should_make_jobs_on_trial_for_the_benchmarks_of_others() {
+	for spec in [dispute_spec(), product_spec()] {
+		ExtBuilder::default().workers(0).build().execute_with(|| {
+			let claim = Claim {
+				requester: REQUESTER,
+				worker: key(1),
+				kernel: Kernel::MatMulI8 { m: 16, k: 1_024, n: 16 },
+				verification: spec.verification,
+				digest: digest(),
+				units: 1,
+				exit_code: 0,
+			};
+			for _ in 0..2 {
+				let id = IoJobs::ensure_claim(claim.clone());
+				assert_eq!(IoJobs::claim(id), Some(claim.clone()));
+				assert_ok!(IoJobs::refute(id));
+				let id = IoJobs::ensure_claim(claim.clone());
+				assert_ok!(IoJobs::confirm(id));
+			}
+			IoJobs::ensure_worker(&key(2), &account(2));
+			assert_eq!(<IoJobs as WorkerRegistry<_>>::operator(&key(2)), Some(account(2)));
+		});
+	}
+}
