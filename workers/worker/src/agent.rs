@@ -22,6 +22,7 @@ use sp_core::H256;
 use crate::{
 	content::{self, Pin, Store},
 	journal::{self, Batch, Execution, Journal, Produced, Record, Stage},
+	kernel::NO_PARA,
 	keystore::Keys,
 	lock,
 	metrics::Metrics,
@@ -487,6 +488,11 @@ impl Agent {
 					}
 					None
 				},
+				Some(produced) if self.lacks_proof(assignment, produced) => {
+					// It was lost. The same work gives the same result again.
+					self.work_on(live, assignment).accept();
+					None
+				},
 				Some(produced) if assignment.job_state == JobState::Revealing => {
 					let call = WorkerCall::Reveal {
 						job,
@@ -515,6 +521,13 @@ impl Agent {
 			},
 			ReplicaState::Revealed { .. } => {
 				live.record.stage = Stage::Revealed;
+				let lost = match &live.record.produced {
+					Some(produced) => self.lacks_proof(assignment, produced),
+					None => false,
+				};
+				if lost && assignment.job_state == JobState::Verifying {
+					self.work_on(live, assignment).accept();
+				}
 				None
 			},
 		}
@@ -553,22 +566,30 @@ impl Agent {
 		}
 		let left = assignment.deadline.saturating_sub(request.best);
 		let last_moment = left <= self.0.settings.accept_margin;
+		let no_para = self.0.runner.waits_for_para(&assignment.spec);
 		match work.phase() {
 			Phase::Failed(reason) => Choice::Decline(reason),
 			Phase::Fetching if !last_moment => Choice::Wait,
 			Phase::Fetching => {
 				// Half of the time to run must do for what is left of the download.
 				let time = block.saturating_mul(assignment.spec.run_blocks / 2);
-				if has_place && work.fetched_within(&assignment.spec, time) {
+				if has_place && !no_para && work.fetched_within(&assignment.spec, time) {
 					Choice::Accept
 				} else {
 					Choice::Decline("program and input could not be fetched in time".into())
 				}
 			},
-			_ if has_place => Choice::Accept,
+			_ if has_place && !no_para => Choice::Accept,
 			_ if !last_moment => Choice::Wait,
+			_ if no_para => Choice::Decline(NO_PARA.into()),
 			_ => Choice::Decline("all places for running programs are taken".into()),
 		}
+	}
+
+	/// Whether the chain wants a proof of the product, and there is none.
+	fn lacks_proof(&self, assignment: &Assignment<AccountId>, produced: &Produced) -> bool {
+		let kernels = self.0.runner.kernels();
+		produced.exit_code == 0 && kernels.lacks_proof(assignment.job, &assignment.spec)
 	}
 
 	/// Our commitment to a result.
@@ -618,12 +639,13 @@ impl Agent {
 		let work = Arc::new(Work::default());
 		live.work = Some(work.clone());
 		live.failed_at = None;
+		let genesis = self.genesis().unwrap_or_default();
 		let (agent, execution, spec) =
 			(self.clone(), live.record.execution, assignment.spec.clone());
 		let (handle, spec_hash) = (work.clone(), live.record.spec);
 		self.0.runtime.spawn(async move {
 			let running = || agent.running(execution, &handle);
-			let result = agent.0.runner.run(execution, &spec, &handle, running).await;
+			let result = agent.0.runner.run(genesis, execution, &spec, &handle, running).await;
 			let owner = agent.clone();
 			// Writes to the journal.
 			let done = tokio::task::spawn_blocking(move || {
@@ -662,9 +684,9 @@ impl Agent {
 		let Some(live) = own(&mut state, execution, work) else { return };
 		match result {
 			Ok(output) => {
-				let Output { exit_code, units, output, output_len, detail } = output;
+				let Output { exit_code, units, output, output_len, content, detail } = output;
 				let produced = Produced {
-					digest: result_digest(genesis, execution.job, exit_code, units, output),
+					digest: result_digest(genesis, execution.job, exit_code, units, content),
 					units,
 					exit_code,
 					output,
@@ -692,7 +714,7 @@ impl Agent {
 				let note = Some(&live.record.note).filter(|note| !note.is_empty());
 				tracing::info!(%execution, exit_code, units, ?output, output_len, note, "result");
 			},
-			Err(Failure::Cancelled | Failure::Executor(io_executor::Error::Cancelled)) => {
+			Err(Failure::Cancelled) => {
 				tracing::info!(%execution, "called off");
 				work.set_phase(Phase::Failed("it was called off".into()));
 			},
@@ -735,6 +757,10 @@ impl Agent {
 					work.cancel();
 				}
 				tracing::info!(%execution, was = ?live.record.stage, "finished: the chain has nothing more for us here");
+				// What was revealed may still have to be proven, after a re-org too.
+				if live.record.stage != Stage::Revealed {
+					self.0.runner.kernels().products().forget(execution.job);
+				}
 				live.record.stage = Stage::Final;
 				dirty.insert(*execution);
 			}

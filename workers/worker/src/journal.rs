@@ -75,6 +75,13 @@ pub struct Execution {
 	pub attempt: u8,
 }
 
+impl Execution {
+	/// A name for folders.
+	pub(crate) fn label(&self) -> String {
+		format!("{}-{}-{}", self.job, self.replica, self.attempt)
+	}
+}
+
 impl std::fmt::Display for Execution {
 	fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
 		write!(f, "{}/{}/{}", self.job, self.replica, self.attempt)

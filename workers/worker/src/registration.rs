@@ -54,7 +54,7 @@ pub fn sign(
 		class: offer.class,
 		ask_per_unit: offer.ask_per_unit,
 		capacity: offer.capacity,
-		engines: Engines::WASM,
+		engines: Engines(Engines::WASM.0 | Engines::KERNEL.0),
 		x25519: keys.public().x25519,
 		endpoints: Default::default(),
 	};

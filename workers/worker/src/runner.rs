@@ -2,13 +2,14 @@
 //! commitments.
 
 use std::{
-	path::PathBuf,
+	path::{Path, PathBuf},
 	sync::{Arc, Mutex},
 	time::Duration,
 };
 
+use io_client::matmul::InputError;
 use io_executor::{Control, Executor, Limits, Task};
-use io_primitives::{JobSpec, MAX_INPUT_BYTES, MAX_PROGRAM_BYTES, Program};
+use io_primitives::{JobSpec, MAX_INPUT_BYTES, MAX_PROGRAM_BYTES, Program, Verification};
 use serde::Serialize;
 use sp_core::H256;
 use tokio::sync::{Semaphore, watch};
@@ -18,6 +19,7 @@ use crate::{
 	content::{self, Store},
 	fetch::{self, Fetcher, Length, Progress, Wanted},
 	journal::Execution,
+	kernel::{self, Kernels},
 	lock,
 };
 
@@ -38,13 +40,52 @@ pub enum Failure {
 	Content(#[from] content::Error),
 	/// The engine failed on this machine.
 	#[error(transparent)]
-	Executor(#[from] io_executor::Error),
+	Executor(io_executor::Error),
+	/// A kernel's input cannot be read, or nothing can be made of it here.
+	#[error(transparent)]
+	Input(#[from] InputError),
+	/// A device failed.
+	#[error("{0}")]
+	Device(String),
+	/// A file of this machine.
+	#[error("{}: {source}", path.display())]
+	File {
+		/// Which file.
+		path: PathBuf,
+		/// Why.
+		source: std::io::Error,
+	},
 	/// This worker cannot do such jobs.
 	#[error("{0}")]
 	Unsupported(&'static str),
 	/// A thread of ours broke.
 	#[error("internal error: {0}")]
 	Internal(String),
+}
+
+impl Failure {
+	/// For `map_err` on file operations.
+	pub(crate) fn file(path: &Path) -> impl FnOnce(std::io::Error) -> Failure + '_ {
+		move |source| Failure::File { path: path.into(), source }
+	}
+}
+
+impl From<io_executor::Error> for Failure {
+	fn from(error: io_executor::Error) -> Failure {
+		match error {
+			io_executor::Error::Cancelled => Failure::Cancelled,
+			error => Failure::Executor(error),
+		}
+	}
+}
+
+impl From<io_kernels::Error> for Failure {
+	fn from(error: io_kernels::Error) -> Failure {
+		match error {
+			io_kernels::Error::Cancelled => Failure::Cancelled,
+			error => Failure::Device(error.to_string()),
+		}
+	}
 }
 
 /// How far an execution is on this machine.
@@ -119,7 +160,10 @@ impl Work {
 
 	/// Whether the downloads move so fast that they end within `time`.
 	pub fn fetched_within(&self, spec: &JobSpec, time: Duration) -> bool {
-		let program = self.program.remaining();
+		let program = match spec.program {
+			Program::Kernel { .. } => Some(Duration::ZERO),
+			_ => self.program.remaining(),
+		};
 		let input = if spec.input_len == 0 { Some(Duration::ZERO) } else { self.input.remaining() };
 		matches!((program, input), (Some(a), Some(b)) if a.max(b) <= time)
 	}
@@ -136,6 +180,8 @@ pub struct Output {
 	pub output: H256,
 	/// Bytes of the output archive.
 	pub output_len: u64,
+	/// What stands for the output in the result's digest: the archive's hash, or what the chain can verify.
+	pub content: H256,
 	/// What went wrong, for the log.
 	pub detail: Option<String>,
 }
@@ -144,6 +190,9 @@ pub struct Output {
 #[derive(Clone)]
 pub struct Runner {
 	executor: Executor,
+	kernels: Kernels,
+	/// Number of the parachain, once a node has said it.
+	para: Arc<watch::Sender<Option<u32>>>,
 	store: Store,
 	fetcher: Fetcher,
 	permits: Arc<Semaphore>,
@@ -155,13 +204,30 @@ impl Runner {
 	/// Makes a runner.
 	pub fn new(
 		executor: Executor,
+		kernels: Kernels,
 		store: Store,
 		fetcher: Fetcher,
 		capacity: u8,
 		settings: crate::config::Run,
 	) -> Runner {
 		let permits = Arc::new(Semaphore::new(capacity.into()));
-		Runner { executor, store, fetcher, permits, capacity, settings }
+		let para = Arc::new(watch::Sender::new(None));
+		Runner { executor, kernels, para, store, fetcher, permits, capacity, settings }
+	}
+
+	/// The kernels.
+	pub fn kernels(&self) -> &Kernels {
+		&self.kernels
+	}
+
+	/// Learns on which parachain we are: a part of proofs of products.
+	pub fn learn_para(&self, para: u32) {
+		self.para.send_if_modified(|known| known.replace(para) != Some(para));
+	}
+
+	/// Whether such a job has to wait until the parachain's number is known.
+	pub fn waits_for_para(&self, spec: &JobSpec) -> bool {
+		proves(spec) && self.para.borrow().is_none()
 	}
 
 	/// The store of contents.
@@ -181,8 +247,16 @@ impl Runner {
 
 	/// Why this worker cannot do such a job, if it cannot.
 	pub fn unsupported(spec: &JobSpec) -> Option<&'static str> {
-		if !matches!(spec.program, Program::Wasm { .. }) {
-			Some("this worker runs WASM programs only")
+		let reason = match &spec.program {
+			Program::Wasm { .. } if spec.verification != Verification::Quorum => {
+				Some("only products of built-in kernels are verified on chain")
+			},
+			Program::Wasm { .. } => None,
+			Program::Kernel { kind } => Kernels::unsupported(spec, kind),
+			Program::Oci { .. } => Some("this worker runs WASM programs and built-in kernels only"),
+		};
+		if reason.is_some() {
+			reason
 		} else if spec.encryption.is_some() {
 			Some("this worker cannot seal outputs yet")
 		} else if spec.input_len > MAX_INPUT_BYTES {
@@ -192,9 +266,10 @@ impl Runner {
 		}
 	}
 
-	/// Does everything for one execution; `running` is called when the program starts.
+	/// Does everything for one execution on the chain `genesis`; `running` is called when the program starts.
 	pub async fn run(
 		&self,
+		genesis: H256,
 		execution: Execution,
 		spec: &JobSpec,
 		work: &Work,
@@ -203,12 +278,13 @@ impl Runner {
 		tokio::select! {
 			biased;
 			() = work.cancel.cancelled() => Err(Failure::Cancelled),
-			result = self.steps(execution, spec, work, running) => result,
+			result = self.steps(genesis, execution, spec, work, running) => result,
 		}
 	}
 
 	async fn steps(
 		&self,
+		genesis: H256,
 		execution: Execution,
 		spec: &JobSpec,
 		work: &Work,
@@ -217,10 +293,11 @@ impl Runner {
 		if let Some(reason) = Self::unsupported(spec) {
 			return Err(Failure::Unsupported(reason));
 		}
-		let Program::Wasm { hash: program } = spec.program else {
-			return Err(Failure::Unsupported("this worker runs WASM programs only"));
+		let program = match spec.program {
+			Program::Wasm { hash } => Some(hash),
+			_ => None,
 		};
-		let _pins = [self.store.pin(program), self.store.pin(spec.input)];
+		let _pins = [program.map(|hash| self.store.pin(hash)), Some(self.store.pin(spec.input))];
 		let mut accepted = work.accepted.subscribe();
 		let mut pause = Duration::from_secs(1);
 		let (program, input, _room) = loop {
@@ -241,6 +318,10 @@ impl Runner {
 			.await
 			.map_err(|e| Failure::Internal(e.to_string()))?;
 		work.set_phase(Phase::Queued);
+		if proves(spec) {
+			let mut para = self.para.subscribe();
+			para.wait_for(Option::is_some).await.map_err(|e| Failure::Internal(e.to_string()))?;
+		}
 		let _permit = self
 			.permits
 			.clone()
@@ -251,12 +332,16 @@ impl Runner {
 		running();
 		let mut tries = 0;
 		loop {
-			match self.execute(execution, spec, &program, input.as_ref(), work).await {
+			let result = match (&program, &input) {
+				(Some(program), input) => {
+					self.execute(execution, spec, program, input.as_ref(), work).await
+				},
+				(None, Some(input)) => self.multiply(genesis, execution, spec, input, work).await,
+				(None, None) => Err(Failure::Unsupported("kernels need an input")),
+			};
+			match result {
 				Ok(output) => return Ok(output),
-				Err(
-					failure @ (Failure::Executor(io_executor::Error::Cancelled)
-					| Failure::Cancelled),
-				) => return Err(failure),
+				Err(Failure::Cancelled) => return Err(Failure::Cancelled),
 				Err(failure) if tries < self.settings.retries => {
 					tries += 1;
 					tracing::warn!(%execution, %failure, tries, "a run failed on this machine; trying again");
@@ -269,23 +354,23 @@ impl Runner {
 
 	async fn prepare(
 		&self,
-		program: H256,
+		program: Option<H256>,
 		spec: &JobSpec,
 		work: &Work,
-	) -> Result<(PathBuf, Option<PathBuf>, content::Reservation), Failure> {
-		let wanted_program = Wanted {
-			hash: program,
+	) -> Result<(Option<PathBuf>, Option<PathBuf>, content::Reservation), Failure> {
+		let wanted_program = program.map(|hash| Wanted {
+			hash,
 			length: Length::AtMost(MAX_PROGRAM_BYTES),
 			sources: spec.program_at.clone(),
-		};
+		});
 		let wanted_input = Wanted {
 			hash: spec.input,
 			length: Length::Exactly(spec.input_len),
 			sources: spec.input_at.clone(),
 		};
-		// The files of the program and the archive made of them, at the same time.
+		// The files of the program and the archive made of them, at the same time; kernels have no files.
 		let store = self.store.clone();
-		let bytes = spec.max_output.saturating_mul(2);
+		let bytes = spec.max_output.saturating_mul(if program.is_some() { 2 } else { 1 });
 		let room = blocking(move || Ok(store.reserve(bytes)?)).await?;
 		let input = async {
 			match spec.input_len {
@@ -293,7 +378,12 @@ impl Runner {
 				_ => self.fetcher.obtain(&wanted_input, &work.input).await.map(Some),
 			}
 		};
-		let program = self.fetcher.obtain(&wanted_program, &work.program);
+		let program = async {
+			match &wanted_program {
+				None => Ok(None),
+				Some(wanted) => self.fetcher.obtain(wanted, &work.program).await.map(Some),
+			}
+		};
 		let (program, input) = tokio::try_join!(program, input)?;
 		Ok((program, input, room))
 	}
@@ -302,7 +392,7 @@ impl Runner {
 		&self,
 		execution: Execution,
 		spec: &JobSpec,
-		program: &std::path::Path,
+		program: &Path,
 		input: Option<&PathBuf>,
 		work: &Work,
 	) -> Result<Output, Failure> {
@@ -317,9 +407,8 @@ impl Runner {
 		};
 		let args = spec.args.iter().map(|arg| arg.to_vec()).collect();
 		let control = work.control.clone();
-		let label = format!("{}-{}-{}", execution.job, execution.replica, execution.attempt);
 		blocking(move || {
-			let scratch = store.scratch(&label)?;
+			let scratch = store.scratch(&execution.label())?;
 			let task = Task {
 				program: &program,
 				input: input.as_deref(),
@@ -336,6 +425,7 @@ impl Runner {
 						units: done.units,
 						output,
 						output_len: done.output_len,
+						content: output,
 						detail: done.detail,
 					})
 				});
@@ -344,6 +434,51 @@ impl Runner {
 		})
 		.await
 	}
+
+	/// Runs a kernel.
+	async fn multiply(
+		&self,
+		genesis: H256,
+		execution: Execution,
+		spec: &JobSpec,
+		input: &Path,
+		work: &Work,
+	) -> Result<Output, Failure> {
+		let (kernels, store, control) =
+			(self.kernels.clone(), self.store.clone(), work.control.clone());
+		let (spec, input, para) = (spec.clone(), input.to_path_buf(), *self.para.borrow());
+		blocking(move || {
+			let scratch = store.scratch(&execution.label())?;
+			let task = kernel::Task {
+				spec: &spec,
+				job: execution.job,
+				genesis,
+				para,
+				input: &input,
+				scratch: &scratch,
+			};
+			let result = kernels.run(&task, &control).and_then(|done| {
+				let output = H256(done.archive.hash);
+				store.keep_output(output, &done.archive.path)?;
+				Ok(Output {
+					exit_code: done.exit_code,
+					units: done.units,
+					output,
+					output_len: done.archive.len,
+					content: done.content,
+					detail: io_executor::exit_code::describe(done.exit_code).map(str::to_owned),
+				})
+			});
+			let _ = std::fs::remove_dir_all(&scratch);
+			result
+		})
+		.await
+	}
+}
+
+/// Whether a job's product has to be proven.
+fn proves(spec: &JobSpec) -> bool {
+	matches!(spec.verification, Verification::Product { .. })
 }
 
 async fn blocking<T: Send + 'static>(
