@@ -1,0 +1,219 @@
+// Runs the kernels on a CPU, see emulator.h. Built by the tests as a library; two functions in C are its interface.
+#include <cstdint>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include <ucontext.h>
+
+#include "blake3.cu"
+#include "chacha8.cu"
+#include "gemm_dp4a.cu"
+#include "gemm_mma.cu"
+
+namespace {
+
+constexpr u32 WARP = 32;
+constexpr size_t STACK = 64 * 1024;
+
+struct Copy {
+	void *to;
+	const void *from;
+};
+
+enum class State { Runs, AtBarrier, AtExchange, Done };
+
+struct Fiber {
+	ucontext_t context;
+	std::vector<char> stack = std::vector<char>(STACK);
+	State state;
+	u32 exchanges;
+	// Copies of the group that is open, and the closed groups, oldest first.
+	std::vector<Copy> open;
+	std::vector<std::vector<Copy>> groups;
+};
+
+struct Block {
+	u32 index;
+	std::vector<Fiber> fibers;
+	// By warp, then by lane; two in turn, since a lane may be one exchange ahead of one that still reads.
+	std::vector<Shown> shown[2];
+	void (*kernel)(void *const *);
+	void *const *arguments;
+};
+
+Block block;
+u32 current;
+ucontext_t scheduler;
+
+void run_fiber() {
+	block.kernel(block.arguments);
+	block.fibers[current].state = State::Done;
+}
+
+void wait_as(State state) {
+	Fiber &fiber = block.fibers[current];
+	fiber.state = state;
+	swapcontext(&fiber.context, &scheduler);
+}
+
+bool all(u32 first, u32 count, State state) {
+	for (u32 i = first; i < first + count; i++) {
+		if (block.fibers[i].state != state) {
+			return false;
+		}
+	}
+	return true;
+}
+
+void release(u32 first, u32 count) {
+	for (u32 i = first; i < first + count; i++) {
+		block.fibers[i].state = State::Runs;
+	}
+}
+
+// Runs all threads of the block to their end; false if some wait for others that never come.
+bool run_block(u32 threads) {
+	for (Fiber &fiber : block.fibers) {
+		getcontext(&fiber.context);
+		fiber.context.uc_stack.ss_sp = fiber.stack.data();
+		fiber.context.uc_stack.ss_size = STACK;
+		fiber.context.uc_link = &scheduler;
+		makecontext(&fiber.context, run_fiber, 0);
+		fiber.state = State::Runs;
+		fiber.exchanges = 0;
+		fiber.open.clear();
+		fiber.groups.clear();
+	}
+	for (u32 pass = 0; !all(0, threads, State::Done); pass++) {
+		bool progress = false;
+		for (u32 i = 0; i < threads; i++) {
+			// Forwards and backwards in turn: nothing may depend on the order.
+			current = pass % 2 ? threads - 1 - i : i;
+			if (block.fibers[current].state == State::Runs) {
+				swapcontext(&scheduler, &block.fibers[current].context);
+				progress = true;
+			}
+		}
+		for (u32 warp = 0; warp < threads; warp += WARP) {
+			if (all(warp, WARP, State::AtExchange)) {
+				release(warp, WARP);
+			}
+		}
+		if (all(0, threads, State::AtBarrier)) {
+			release(0, threads);
+		}
+		if (!progress) {
+			return false;
+		}
+	}
+	return true;
+}
+
+template <class... Parameters, size_t... I>
+void call(void (*kernel)(Parameters...), void *const *arguments, std::index_sequence<I...>) {
+	kernel(*(Parameters *)arguments[I]...);
+}
+
+template <class... Parameters>
+u32 sizes_of(void (*)(Parameters...), u32 *sizes, u32 capacity) {
+	const u32 all[] = {(u32)sizeof(Parameters)...};
+	for (u32 i = 0; i < sizeof...(Parameters) && i < capacity; i++) {
+		sizes[i] = all[i];
+	}
+	return sizeof...(Parameters);
+}
+
+template <class... Parameters>
+constexpr auto indices_of(void (*)(Parameters...)) {
+	return std::index_sequence_for<Parameters...>();
+}
+
+struct Entry {
+	const char *name;
+	void (*run)(void *const *);
+	u32 (*sizes)(u32 *, u32);
+};
+
+#define ENTRY(kernel)                                                                                                  \
+	{                                                                                                                  \
+		#kernel, [](void *const *arguments) { call(kernel, arguments, indices_of(kernel)); },                          \
+			[](u32 *sizes, u32 capacity) { return sizes_of(kernel, sizes, capacity); }                                 \
+	}
+
+const Entry ENTRIES[] = {
+	ENTRY(chacha8_rows),  ENTRY(blake3_leaves), ENTRY(blake3_nodes), ENTRY(gemm_dp4a_u16),
+	ENTRY(gemm_dp4a_i32), ENTRY(gemm_mma_u16),  ENTRY(gemm_mma_i32),
+};
+
+const Entry *find(const char *name) {
+	for (const Entry &entry : ENTRIES) {
+		if (!strcmp(entry.name, name)) {
+			return &entry;
+		}
+	}
+	return nullptr;
+}
+
+} // namespace
+
+u32 thread_index() { return current; }
+u32 block_index() { return block.index; }
+u32 lane_index() { return current % WARP; }
+void barrier() { wait_as(State::AtBarrier); }
+
+const Shown *exchange(const Shown &mine) {
+	std::vector<Shown> &turn = block.shown[block.fibers[current].exchanges++ % 2];
+	turn[current] = mine;
+	wait_as(State::AtExchange);
+	return &turn[current / WARP * WARP];
+}
+
+void copy_async(void *shared, const void *global) { block.fibers[current].open.push_back({shared, global}); }
+
+void copy_commit() {
+	Fiber &fiber = block.fibers[current];
+	fiber.groups.push_back(std::move(fiber.open));
+	fiber.open.clear();
+}
+
+void copy_wait_at_most(u32 pending) {
+	Fiber &fiber = block.fibers[current];
+	while (fiber.groups.size() > pending) {
+		for (const Copy &copy : fiber.groups.front()) {
+			memcpy(copy.to, copy.from, 16);
+		}
+		fiber.groups.erase(fiber.groups.begin());
+	}
+}
+
+// Runs a kernel: 0, 1 if there is none of that name, 2 if the threads are no whole warps, 3 if some threads of a block
+// miss a barrier.
+extern "C" int emulator_launch(const char *name, u32 blocks, u32 threads, void *const *arguments) {
+	static std::mutex one_at_a_time;
+	const std::lock_guard<std::mutex> guard(one_at_a_time);
+	const Entry *entry = find(name);
+	if (!entry) {
+		return 1;
+	}
+	if (!threads || threads % WARP) {
+		return 2;
+	}
+	block.fibers.resize(threads);
+	block.shown[0].resize(threads);
+	block.shown[1].resize(threads);
+	block.kernel = entry->run;
+	block.arguments = arguments;
+	for (block.index = 0; block.index < blocks; block.index++) {
+		if (!run_block(threads)) {
+			return 3;
+		}
+	}
+	return 0;
+}
+
+// Number of a kernel's parameters, -1 if there is none of that name; their sizes go to the first `capacity` of `sizes`.
+extern "C" int emulator_parameters(const char *name, u32 *sizes, u32 capacity) {
+	const Entry *entry = find(name);
+	return entry ? (int)entry->sizes(sizes, capacity) : -1;
+}

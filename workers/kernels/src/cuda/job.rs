@@ -1,0 +1,130 @@
+//! Products of given matrices, for jobs.
+
+use super::{
+	gpu::{Gpu, Place, Queue},
+	kernel::{Element, STREAM_BLOCK, TILE},
+	plan::{Plan, Task},
+	CudaMatMul, GpuError,
+};
+use crate::{error::try_vec, Dims, Error, Layout};
+
+impl<G: Gpu> CudaMatMul<G> {
+	/// C = A B, exact: A row by row, B as `layout` says, C row by row. The memory of lanes is given back before.
+	///
+	/// # Errors
+	/// [`GpuError::Refused`] if the lengths are not those of `dims`, or cancelled; [`GpuError::TooSmall`] if not even one
+	/// tile fits into the GPU's memory; what goes wrong on the GPU.
+	pub fn matmul_i8(
+		&mut self,
+		a: &[i8],
+		b: &[i8],
+		dims: Dims,
+		layout: Layout,
+	) -> Result<Vec<i32>, GpuError> {
+		let (m, k, n) = (dims.m(), dims.k(), dims.n());
+		dims.check(a.len(), b.len(), m * n)?;
+		let mut c = try_vec(m * n)?;
+		if m * k * n > 0 {
+			self.release();
+			self.settled(|device| device.multiply(a, b, dims, layout, &mut c))?;
+		}
+		Ok(c)
+	}
+
+	fn multiply(
+		&mut self,
+		a: &[i8],
+		b: &[i8],
+		dims: Dims,
+		layout: Layout,
+		c: &mut [i32],
+	) -> Result<(), GpuError> {
+		let (m, k, n) = (dims.m(), dims.k(), dims.n());
+		let number = |side: usize| u32::try_from(side).map_err(|_| Error::TooLarge(m, n));
+		let entry = Element::Full32.bytes() as u64;
+		let task = Task { m: number(m)?, n: number(n)?, k: number(k)?, entry, copies: 1, fixed: 0 };
+		let plan = Plan::new(&task, self.available()?)?;
+		let on_gpu = [plan.a_bytes(&task), plan.b_bytes(&task), plan.c_bytes(&task)];
+		let [on_gpu_a, on_gpu_b, on_gpu_c] = on_gpu.map(|bytes| self.gpu.allocate(bytes));
+		let (on_gpu_a, on_gpu_b, on_gpu_c) = (on_gpu_a?, on_gpu_b?, on_gpu_c?);
+		let place = |memory| Place { memory, at: 0 };
+		let [row_step, column_step] = [plan.rows, plan.columns].map(|side| side as usize);
+
+		for first_column in (0..n).step_by(column_step) {
+			let columns = column_step.min(n - first_column);
+			let tile_columns = columns.div_ceil(TILE as usize);
+			let packed = pack_columns(b, dims, layout, first_column, columns)?;
+			self.gpu.upload(Queue::Products, &packed, place(&on_gpu_b))?;
+			for first_row in (0..m).step_by(row_step) {
+				self.watch.cancel.check()?;
+				let rows = row_step.min(m - first_row);
+				let tile_rows = rows.div_ceil(TILE as usize);
+				let packed = pack_rows(&a[first_row * k..][..rows * k], k)?;
+				self.gpu.upload(Queue::Products, &packed, place(&on_gpu_a))?;
+				self.gpu.product(
+					Queue::Products,
+					(self.gemm, Element::Full32),
+					(number(tile_rows)?, number(tile_columns)?),
+					task.k.next_multiple_of(STREAM_BLOCK),
+					place(&on_gpu_a),
+					place(&on_gpu_b),
+					place(&on_gpu_c),
+				)?;
+
+				let pitch = tile_columns * TILE as usize;
+				let mut panel = try_vec(rows * pitch * Element::Full32.bytes())?;
+				self.gpu.download(Queue::Products, place(&on_gpu_c), &mut panel, &self.watch)?;
+				let (entries, _) = panel.as_chunks();
+				let first = first_row * n + first_column;
+				for (to, row) in c[first..].chunks_mut(n).zip(entries.chunks_exact(pitch)) {
+					for (to, entry) in to.iter_mut().take(columns).zip(row) {
+						*to = i32::from_le_bytes(*entry);
+					}
+				}
+			}
+		}
+		Ok(())
+	}
+}
+
+/// Bytes of rows of `k` entries, each followed by zeros as products need them, and whole tiles of rows.
+fn padded(rows: usize, k: usize) -> Result<(Vec<u8>, usize), Error> {
+	let pitch = k.next_multiple_of(STREAM_BLOCK as usize);
+	Ok((try_vec(rows.next_multiple_of(TILE as usize) * pitch)?, pitch))
+}
+
+/// Rows of A as the GPU needs them.
+fn pack_rows(rows: &[i8], k: usize) -> Result<Vec<u8>, Error> {
+	let (mut packed, pitch) = padded(rows.len() / k, k)?;
+	for (to, row) in packed.chunks_exact_mut(pitch).zip(rows.chunks_exact(k)) {
+		for (to, entry) in to.iter_mut().zip(row) {
+			*to = *entry as u8;
+		}
+	}
+	Ok(packed)
+}
+
+/// Columns of B as the GPU needs them.
+fn pack_columns(
+	b: &[i8],
+	dims: Dims,
+	layout: Layout,
+	first: usize,
+	columns: usize,
+) -> Result<Vec<u8>, Error> {
+	/// Rows that are turned at a time: their part of a column is a line of the cache.
+	const BLOCK: usize = 64;
+	let (k, n) = (dims.k(), dims.n());
+	if layout == Layout::Columns {
+		return pack_rows(&b[first * k..][..columns * k], k);
+	}
+	let (mut packed, pitch) = padded(columns, k)?;
+	for block in (0..k).step_by(BLOCK) {
+		for (column, to) in packed.chunks_exact_mut(pitch).take(columns).enumerate() {
+			for row in block..k.min(block + BLOCK) {
+				to[row] = b[row * n + first + column] as u8;
+			}
+		}
+	}
+	Ok(packed)
+}
