@@ -87,6 +87,7 @@ struct Inner {
 	products: Products,
 	settings: Settings,
 	provers: BTreeMap<DeviceIndex, Prover>,
+	started: Instant,
 	state: Mutex<State>,
 }
 
@@ -153,12 +154,25 @@ impl Attester {
 			provers.insert(device.index, Prover::start(device)?);
 		}
 		let state = Mutex::new(State { book, ..State::default() });
-		Ok(Attester(Arc::new(Inner { keys, journal, products, settings, provers, state })))
+		Ok(Attester(Arc::new(Inner {
+			keys,
+			journal,
+			products,
+			settings,
+			provers,
+			started: Instant::now(),
+			state,
+		})))
 	}
 
 	/// The hot key.
 	pub fn worker(&self) -> WorkerKey {
 		self.0.keys.worker()
+	}
+
+	/// Time since the start.
+	pub fn up(&self) -> Duration {
+		self.0.started.elapsed()
 	}
 
 	/// Learns what the chain sees, and answers with what is to be sent. Blocking: it writes to the journal.

@@ -9,11 +9,15 @@ use std::{
 use serde::{Deserialize, Serialize};
 use sp_core::H256;
 
+use crate::devices;
+
 /// The file that `io-worker config` prints: every setting with its default and what it means.
 pub const TEMPLATE: &str = include_str!("../config.toml");
 
 /// Bytes in one MiB.
 pub const MIB: u64 = 1024 * 1024;
+/// Most threads of the CPU that prove its power.
+const MAX_THREADS: usize = 4096;
 
 /// What can be wrong with the settings.
 #[derive(thiserror::Error, Debug)]
@@ -66,6 +70,8 @@ pub struct Config {
 	pub fetch: Fetch,
 	/// How programs run.
 	pub run: Run,
+	/// How devices prove their computing power.
+	pub attestation: Attestation,
 	/// What is logged.
 	pub log: Log,
 }
@@ -140,6 +146,30 @@ pub struct Run {
 	pub retries: u32,
 }
 
+/// How devices prove their computing power.
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
+#[serde(default, deny_unknown_fields)]
+pub struct Attestation {
+	/// Whether they do.
+	pub enabled: bool,
+	/// Which devices.
+	pub devices: DeviceChoice,
+	/// Threads of the CPU; 0 means all.
+	pub threads: usize,
+	/// Share of the operator's free stake that all devices together may lock, in percent.
+	pub stake_percent: u8,
+}
+
+/// Devices that prove their computing power.
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
+#[serde(untagged)]
+pub enum DeviceChoice {
+	/// The word `auto`: the GPUs, or the CPU if there are none.
+	Word(String),
+	/// These: `cpu`, `cuda:0` and so on.
+	List(Vec<String>),
+}
+
 /// What is logged.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
 #[serde(default, deny_unknown_fields)]
@@ -172,6 +202,7 @@ impl Default for Config {
 			content: Content::default(),
 			fetch: Fetch::default(),
 			run: Run::default(),
+			attestation: Attestation::default(),
 			log: Log::default(),
 		}
 	}
@@ -218,6 +249,23 @@ impl Default for Fetch {
 impl Default for Run {
 	fn default() -> Self {
 		Run { max_seconds: 24 * 3600, retries: 2 }
+	}
+}
+
+impl Default for DeviceChoice {
+	fn default() -> Self {
+		DeviceChoice::Word("auto".into())
+	}
+}
+
+impl Default for Attestation {
+	fn default() -> Self {
+		Attestation {
+			enabled: true,
+			devices: DeviceChoice::default(),
+			threads: 0,
+			stake_percent: 50,
+		}
 	}
 }
 
@@ -271,6 +319,24 @@ impl Config {
 		if self.run.max_seconds == 0 {
 			return Err(bad("run.max_seconds", "must be at least 1"));
 		}
+		match &self.attestation.devices {
+			DeviceChoice::Word(word) if word != "auto" => {
+				return Err(bad("attestation.devices", "must be \"auto\" or a list of devices"));
+			},
+			DeviceChoice::Word(_) => {},
+			DeviceChoice::List(list) => {
+				for name in list {
+					devices::check_name(name)
+						.map_err(|e| bad("attestation.devices", e.to_string()))?;
+				}
+			},
+		}
+		if self.attestation.threads > MAX_THREADS {
+			return Err(bad("attestation.threads", format!("must be at most {MAX_THREADS}")));
+		}
+		if self.attestation.stake_percent > 100 {
+			return Err(bad("attestation.stake_percent", "must be at most 100"));
+		}
 		self.genesis()?;
 		if let Some(url) = &self.content.public_url {
 			let parsed = reqwest::Url::parse(url)
@@ -309,6 +375,11 @@ impl Config {
 	/// Where the journal lies.
 	pub fn journal_path(&self) -> PathBuf {
 		self.data_dir.join("journal.redb")
+	}
+
+	/// Where the journal of the proof of computing power lies.
+	pub fn attest_journal_path(&self) -> PathBuf {
+		self.data_dir.join("attest.redb")
 	}
 
 	/// The base URL of outputs, for a server that listens at `bound`.
@@ -365,6 +436,22 @@ mod tests {
 		assert!(config.check().unwrap_err().to_string().contains("allow_remote"));
 		config.gateway.allow_remote = true;
 		config.check().unwrap();
+	}
+
+	#[test]
+	fn should_refuse_when_devices_or_stake_make_no_sense() {
+		for text in [
+			"devices = \"all\"",
+			"devices = [\"cpu\", \"gpu\"]",
+			"stake_percent = 101",
+			"threads = 5000",
+		] {
+			let config: Config = toml::from_str(&format!("[attestation]\n{text}")).unwrap();
+			let error = config.check().unwrap_err().to_string();
+			assert!(error.contains("attestation."), "{error}");
+		}
+		let good = "[attestation]\ndevices = [\"cpu\", \"cuda:0\"]\nenabled = false";
+		toml::from_str::<Config>(good).unwrap().check().unwrap();
 	}
 
 	#[test]

@@ -3,20 +3,24 @@
 use std::{
 	os::unix::fs::DirBuilderExt,
 	path::PathBuf,
+	sync::Arc,
 	time::{Duration, Instant},
 };
 
 use io_executor::Executor;
+use io_primitives::WorkerKey;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
 	agent::{Agent, Settings},
+	attest::{self, Attester, product::Products},
 	config::{self, Config, MIB},
 	content::{self, Bounds, Store},
-	direct,
+	devices, direct,
 	fetch::{self, Fetcher},
 	gateway,
 	journal::{self, Journal},
+	kernel::{CpuDevice, Kernels},
 	keystore::Keys,
 	metrics::Metrics,
 	net::{BindError, Guarded, bind},
@@ -31,6 +35,8 @@ const IDLE: Duration = Duration::from_secs(30);
 const DISK_EVERY: Duration = Duration::from_secs(5);
 /// How often the log tells how programs get on.
 const REPORT_EVERY: Duration = Duration::from_secs(15);
+/// How often it is looked whether programs run, for which devices give way.
+const BUSY_EVERY: Duration = Duration::from_millis(50);
 /// How often old things are removed.
 const TIDY_EVERY: Duration = Duration::from_secs(600);
 
@@ -60,6 +66,9 @@ pub enum Error {
 	/// The engine.
 	#[error("the execution engine does not start: {0}")]
 	Executor(#[from] io_executor::Error),
+	/// A device that proves its power.
+	#[error(transparent)]
+	Devices(#[from] devices::Error),
 	/// A port.
 	#[error(transparent)]
 	Bind(#[from] BindError),
@@ -104,6 +113,42 @@ pub fn make_executor(config: &Config) -> Result<Executor, io_executor::Error> {
 	Executor::new(settings)
 }
 
+/// Makes the kernels on the CPU. Programs that run at the same time share its cores.
+pub fn make_kernels(config: &Config, worker: WorkerKey) -> Kernels {
+	let cores = std::thread::available_parallelism().map_or(1, usize::from);
+	let device = CpuDevice::detect(cores / usize::from(config.capacity.max(1)));
+	Kernels::new(Arc::new(device), Products::new(&config.data_dir), worker)
+}
+
+/// Makes the part that proves computing power, as the settings describe it.
+fn make_attester(config: &Config, keys: Keys) -> Result<Attester, Error> {
+	let (journal, opened) = attest::journal::Journal::open(
+		&config.attest_journal_path(),
+		keys.worker(),
+		config.genesis()?,
+	)?;
+	for damage in &opened.damaged {
+		tracing::error!("the journal of attestation was damaged; set aside: {damage}");
+	}
+	// Without them there is nothing to leave with, but audits of what was committed to are still answered.
+	let found = match devices::chosen(&config.attestation) {
+		Ok(found) => found,
+		Err(error) if !config.attestation.enabled => {
+			tracing::warn!(%error, "a device is left out");
+			Vec::new()
+		},
+		Err(error) => return Err(error.into()),
+	};
+	let settings = attest::Settings {
+		enabled: config.attestation.enabled,
+		stake_percent: config.attestation.stake_percent,
+	};
+	let devices = found.iter().map(devices::Found::device).collect();
+	let products = Products::new(&config.data_dir);
+	Attester::new(keys, journal, opened.book, products, devices, settings)
+		.map_err(|source| Error::System { what: "cannot start the threads of devices", source })
+}
+
 /// Runs the worker until it is told to stop.
 pub async fn run(config: Config, keys: Keys) -> Result<(), Error> {
 	config.check()?;
@@ -140,7 +185,10 @@ pub async fn run(config: Config, keys: Keys) -> Result<(), Error> {
 		);
 	}
 
-	let runner = Runner::new(executor, store.clone(), fetcher, config.capacity, config.run.clone());
+	let attester = make_attester(&config, keys.clone())?;
+	let kernels = make_kernels(&config, keys.worker());
+	let (capacity, run) = (config.capacity, config.run.clone());
+	let runner = Runner::new(executor, kernels, store.clone(), fetcher, capacity, run);
 	let settings = Settings {
 		capacity: config.capacity,
 		accept_margin: config.chain.accept_margin_blocks,
@@ -161,15 +209,18 @@ pub async fn run(config: Config, keys: Keys) -> Result<(), Error> {
 	let mut interrupt = signal(SignalKind::interrupt()).map_err(system("SIGINT"))?;
 	let gateway_guard = Guarded::new(gateway_socket, GATEWAY_CONNECTIONS, IDLE);
 	let mut gateway_server = tokio::spawn(
-		axum::serve(gateway_guard, gateway::router(agent.clone(), config.gateway.allow_remote))
-			.into_future(),
+		axum::serve(
+			gateway_guard,
+			gateway::router(agent.clone(), attester.clone(), config.gateway.allow_remote),
+		)
+		.into_future(),
 	);
 	let content_guard = Guarded::new(content_socket, config.content.max_connections, IDLE);
 	let mut content_server =
 		tokio::spawn(axum::serve(content_guard, content::router(store)).into_future());
 	let direct = config.chain.rpc.clone().map(|url| {
 		let after = Duration::from_secs(config.chain.rpc_after_seconds);
-		tokio::spawn(direct::run(agent.clone(), url, after))
+		tokio::spawn(direct::run(agent.clone(), attester.clone(), url, after))
 	});
 	tracing::info!(
 		worker = %agent.worker(),
@@ -183,6 +234,8 @@ pub async fn run(config: Config, keys: Keys) -> Result<(), Error> {
 	let mut disk = tokio::time::interval(DISK_EVERY);
 	let mut tidy = tokio::time::interval(TIDY_EVERY);
 	let mut report = tokio::time::interval(REPORT_EVERY);
+	let watch = tokio::spawn(give_way(agent.clone(), attester.clone()));
+	let is_due = || agent.is_due() || attester.is_due();
 	let started = Instant::now();
 	let mut stopping: Option<Instant> = None;
 	let drain = Duration::from_secs(config.drain_seconds);
@@ -209,7 +262,7 @@ pub async fn run(config: Config, keys: Keys) -> Result<(), Error> {
 			result = &mut content_server => return Err(ended("content server", result)),
 			() = tokio::time::sleep(poll) => {
 				match stopping {
-					Some(since) if !agent.is_due() || since.elapsed() >= drain => break,
+					Some(since) if !is_due() || since.elapsed() >= drain => break,
 					_ => continue,
 				}
 			},
@@ -220,18 +273,21 @@ pub async fn run(config: Config, keys: Keys) -> Result<(), Error> {
 			break;
 		}
 		agent.drain();
+		attester.drain();
 		stopping = Some(Instant::now());
-		if agent.is_due() {
+		if is_due() {
 			tracing::info!(
 				"stopping: waiting at most {} s for the chain to take our results",
 				drain.as_secs()
 			);
 		}
 	}
-	for risk in agent.risks() {
+	for risk in agent.risks().into_iter().chain(attester.risks()) {
 		tracing::warn!("{risk}");
 	}
 	agent.stop();
+	watch.abort();
+	let _ = tokio::task::spawn_blocking(move || attester.stop()).await;
 	if let Some(direct) = direct {
 		direct.abort();
 	}
@@ -239,6 +295,15 @@ pub async fn run(config: Config, keys: Keys) -> Result<(), Error> {
 	content_server.abort();
 	tracing::info!("stopped; unfinished jobs go on at the next start");
 	Ok(())
+}
+
+/// Lets devices pause while a program of a job runs, or waits to.
+async fn give_way(agent: Agent, attester: Attester) {
+	let mut look = tokio::time::interval(BUSY_EVERY);
+	loop {
+		look.tick().await;
+		attester.set_busy(agent.runner().busy());
+	}
 }
 
 async fn check_disk(agent: &Agent) {

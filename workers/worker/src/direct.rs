@@ -7,15 +7,18 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use io_client::Client;
-use io_primitives::gateway::{SyncRequest, WorkerSync};
+use io_primitives::{
+	attestation::AttestRequest,
+	gateway::{SyncRequest, WorkerSync},
+};
 
-use crate::agent::Agent;
+use crate::{agent::Agent, attest::Attester};
 
 /// Longest pause between two tries to connect.
 const MAX_PAUSE: Duration = Duration::from_secs(30);
 
 /// Follows the chain for ever.
-pub async fn run(agent: Agent, url: String, after: Duration) {
+pub async fn run(agent: Agent, attester: Attester, url: String, after: Duration) {
 	let mut pause = Duration::from_secs(1);
 	let client = loop {
 		match Client::connect(&url).await {
@@ -52,7 +55,10 @@ pub async fn run(agent: Agent, url: String, after: Duration) {
 			continue;
 		}
 		let outcome = match block {
-			Ok(block) => once(&agent, &client, block.number).await,
+			Ok(block) => match once(&agent, &client, block.number).await {
+				Ok(()) => attest(&agent, &attester, &client).await,
+				failed => failed,
+			},
 			Err(error) => Err(error.to_string()),
 		};
 		match outcome {
@@ -90,6 +96,31 @@ async fn once(agent: &Agent, client: &Client, best: u32) -> Result<(), String> {
 			Ok(hash) => tracing::debug!(?hash, call = ?call.call.target(), "submitted"),
 			Err(error) if error.is_temporary() => return Err(error.to_string()),
 			Err(error) => tracing::debug!(%error, call = ?call.call.target(), "not taken"),
+		}
+	}
+	Ok(())
+}
+
+async fn attest(agent: &Agent, attester: &Attester, client: &Client) -> Result<(), String> {
+	let worker = attester.worker();
+	let view = match client.attestation(&worker).await {
+		Ok(view) => view,
+		// A chain of an earlier version proves no computing power.
+		Err(io_client::Error::Missing { .. }) => return Ok(()),
+		Err(error) => return Err(error.to_string()),
+	};
+	agent.runner().learn_para(view.para);
+	let request = AttestRequest { genesis: client.genesis(), workers: vec![(worker, view)] };
+	let own = attester.clone();
+	let response = tokio::task::spawn_blocking(move || own.sync(&request))
+		.await
+		.map_err(|e| e.to_string())?
+		.map_err(|e| e.to_string())?;
+	for call in &response.calls {
+		match client.submit_attestation(call).await {
+			Ok(hash) => tracing::debug!(?hash, "submitted"),
+			Err(error) if error.is_temporary() => return Err(error.to_string()),
+			Err(error) => tracing::debug!(%error, "not taken"),
 		}
 	}
 	Ok(())

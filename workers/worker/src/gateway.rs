@@ -1,6 +1,6 @@
 //! The gateway: HTTP on loopback, where the node's off-chain worker calls, and the owner looks.
 //!
-//! `POST /v1/sync` (SCALE, see `io_primitives::gateway`), `GET /v1/status` (JSON), `GET /metrics` (Prometheus).
+//! `POST /v1/sync` and `POST /v1/attest` (SCALE, see `io_primitives::{gateway, attestation}`), `GET /v1/status` (JSON), `GET /metrics` (Prometheus).
 //! A browser can send requests to loopback on behalf of any web page. Such requests carry `Origin`, or a host name that
 //! the page's owner made lead here, and are refused.
 
@@ -13,27 +13,37 @@ use axum::{
 	response::{IntoResponse, Response},
 	routing::{get, post},
 };
-use codec::{DecodeAll, Encode};
+use codec::{Decode, DecodeAll, Encode};
 use io_primitives::{
 	AccountId,
+	attestation::{ATTEST_PATH, AttestRequest},
 	gateway::{CONTENT_TYPE, MAX_REQUEST_BYTES, SYNC_PATH, SyncRequest},
 };
 
 use crate::{
-	agent::{Agent, SyncError},
+	agent::{self, Agent},
+	attest::{self, Attester},
 	journal, metrics,
 	status::{self, Status},
 };
 
-/// The gateway of an agent. With `any_host` it may be called by other names than `localhost` and addresses.
-pub fn router(agent: Agent, any_host: bool) -> Router {
+/// What the gateway shows, and whom it asks.
+#[derive(Clone)]
+struct Worker {
+	agent: Agent,
+	attester: Attester,
+}
+
+/// The gateway of a worker. With `any_host` it may be called by other names than `localhost` and addresses.
+pub fn router(agent: Agent, attester: Attester, any_host: bool) -> Router {
 	Router::new()
 		.route(SYNC_PATH, post(sync))
+		.route(ATTEST_PATH, post(attest))
 		.route(status::PATH, get(show_status))
 		.route("/metrics", get(show_metrics))
 		.layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES))
 		.layer(middleware::from_fn(move |request, next| no_browsers(any_host, request, next)))
-		.with_state(agent)
+		.with_state(Worker { agent, attester })
 }
 
 async fn no_browsers(any_host: bool, request: Request, next: Next) -> Response {
@@ -55,40 +65,101 @@ fn is_local_name(host: &str) -> bool {
 		|| name.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>().is_ok()
 }
 
-async fn sync(State(agent): State<Agent>, body: Bytes) -> Response {
-	let request = match SyncRequest::<AccountId>::decode_all(&mut &body[..]) {
-		Ok(request) => request,
-		Err(error) => {
-			agent.metrics().refused.inc();
-			tracing::warn!(%error, bytes = body.len(), "a sync request does not decode");
-			let text = format!("this is not a sync request of this version: {error}\n");
-			return (StatusCode::BAD_REQUEST, text).into_response();
-		},
+/// Why a request is refused.
+enum Refused {
+	/// It is none.
+	Garbage(codec::Error),
+	/// The node is on another chain.
+	OtherChain(String),
+	/// The disk fails, most likely.
+	NotNow(String),
+	/// A thread of ours broke.
+	Broken(String),
+}
+
+impl From<journal::Error> for Refused {
+	fn from(error: journal::Error) -> Refused {
+		match error {
+			journal::Error::OtherGenesis { .. } => Refused::OtherChain(error.to_string()),
+			_ => Refused::NotNow(error.to_string()),
+		}
+	}
+}
+
+impl From<agent::SyncError> for Refused {
+	fn from(agent::SyncError::Journal(error): agent::SyncError) -> Refused {
+		error.into()
+	}
+}
+
+impl From<attest::SyncError> for Refused {
+	fn from(attest::SyncError::Journal(error): attest::SyncError) -> Refused {
+		error.into()
+	}
+}
+
+async fn sync(State(worker): State<Worker>, body: Bytes) -> Response {
+	let agent = worker.agent.clone();
+	let answer = answer(&body, move |request: &SyncRequest<AccountId>| agent.sync(request)).await;
+	if answer.is_ok() {
+		worker.agent.off_chain_worker_called();
+	}
+	respond(&worker.agent, SYNC_PATH, answer)
+}
+
+async fn attest(State(worker): State<Worker>, body: Bytes) -> Response {
+	let Worker { agent, attester } = worker;
+	let runner = agent.runner().clone();
+	let sync = move |request: &AttestRequest<AccountId>| {
+		let own = attester.worker();
+		if let Some((_, view)) = request.workers.iter().find(|(worker, _)| *worker == own) {
+			runner.learn_para(view.para);
+		}
+		attester.sync(request)
 	};
-	let worker = agent.clone();
-	let result = tokio::task::spawn_blocking(move || worker.sync(&request)).await;
-	let (status, error) = match result {
-		Ok(Ok(response)) => {
-			agent.off_chain_worker_called();
-			return ([(header::CONTENT_TYPE, CONTENT_TYPE)], response.encode()).into_response();
+	respond(&agent, ATTEST_PATH, answer(&body, sync).await)
+}
+
+/// Decodes a request, and answers it in a thread that may wait for the disk.
+async fn answer<Q, A, E>(
+	body: &[u8],
+	sync: impl FnOnce(&Q) -> Result<A, E> + Send + 'static,
+) -> Result<Vec<u8>, Refused>
+where
+	Q: Decode + Send + 'static,
+	A: Encode + Send + 'static,
+	E: Into<Refused> + Send + 'static,
+{
+	let request = Q::decode_all(&mut &*body).map_err(Refused::Garbage)?;
+	let answer = tokio::task::spawn_blocking(move || sync(&request)).await;
+	match answer {
+		Ok(answer) => Ok(answer.map_err(Into::into)?.encode()),
+		Err(error) => Err(Refused::Broken(error.to_string())),
+	}
+}
+
+fn respond(agent: &Agent, path: &str, answer: Result<Vec<u8>, Refused>) -> Response {
+	let (status, error) = match answer {
+		Ok(body) => return ([(header::CONTENT_TYPE, CONTENT_TYPE)], body).into_response(),
+		Err(Refused::Garbage(error)) => {
+			let text = format!("this is no request of this version to {path}: {error}");
+			(StatusCode::BAD_REQUEST, text)
 		},
-		Ok(Err(error @ SyncError::Journal(journal::Error::OtherGenesis { .. }))) => {
-			(StatusCode::CONFLICT, error.to_string())
-		},
-		Ok(Err(error)) => (StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
-		Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
+		Err(Refused::OtherChain(error)) => (StatusCode::CONFLICT, error),
+		Err(Refused::NotNow(error)) => (StatusCode::SERVICE_UNAVAILABLE, error),
+		Err(Refused::Broken(error)) => (StatusCode::INTERNAL_SERVER_ERROR, error),
 	};
 	agent.metrics().refused.inc();
-	tracing::error!("sync refused: {error}");
+	tracing::error!(path, "a request is refused: {error}");
 	(status, format!("{error}\n")).into_response()
 }
 
-async fn show_status(State(agent): State<Agent>) -> Json<Status> {
-	Json(Status::of(&agent))
+async fn show_status(State(worker): State<Worker>) -> Json<Status> {
+	Json(Status::of(&worker.agent, &worker.attester))
 }
 
-async fn show_metrics(State(agent): State<Agent>) -> Response {
-	match metrics::render(&agent) {
+async fn show_metrics(State(worker): State<Worker>) -> Response {
+	match metrics::render(&worker.agent, &worker.attester) {
 		Ok(text) => {
 			let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 			([(header::CONTENT_TYPE, kind)], text).into_response()

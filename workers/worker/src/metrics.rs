@@ -6,7 +6,11 @@ use prometheus_client::{
 	registry::Registry,
 };
 
-use crate::{agent::Agent, journal::Stage};
+use crate::{
+	agent::Agent,
+	attest::{Attester, status::AttestStatus},
+	journal::Stage,
+};
 
 /// Counters that the parts of the worker increase.
 #[derive(Clone, Default, Debug)]
@@ -32,6 +36,11 @@ pub struct Metrics {
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, EncodeLabelSet, Debug)]
+struct DeviceLabel {
+	device: u32,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, EncodeLabelSet, Debug)]
 struct StageLabel {
 	stage: &'static str,
 }
@@ -52,7 +61,7 @@ pub fn stage_name(stage: Stage) -> &'static str {
 }
 
 /// Everything in the text format of Prometheus (OpenMetrics).
-pub fn render(agent: &Agent) -> Result<String, std::fmt::Error> {
+pub fn render(agent: &Agent, attester: &Attester) -> Result<String, std::fmt::Error> {
 	let mut registry = Registry::with_prefix("io_worker");
 	let metrics = agent.metrics();
 	for (name, help, counter) in [
@@ -107,7 +116,63 @@ pub fn render(agent: &Agent) -> Result<String, std::fmt::Error> {
 		let free = i64::try_from(free).unwrap_or(i64::MAX);
 		gauge("disk_free_bytes", "Bytes free on the disk of the data folder", free);
 	}
+	attestation(&mut registry, &AttestStatus::of(attester));
 	let mut text = String::new();
 	encode(&mut text, &registry)?;
 	Ok(text)
+}
+
+/// The proof of computing power.
+fn attestation(registry: &mut Registry, status: &AttestStatus) {
+	let mut gauge = |name: &str, help: &str, value: u64| {
+		let gauge: Gauge = Gauge::default();
+		gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+		registry.register(name, help, gauge);
+	};
+	gauge(
+		"attest_proven_mops",
+		"Proven computing power, 10^6 int8 operations/s",
+		status.proven_mops,
+	);
+	if let Some(window) = &status.window {
+		gauge("attest_window", "Number of the last window", window.id);
+		gauge("attest_window_open", "1 if commitments count in it", window.open.into());
+	}
+	let mut devices = |name: &str, help: &str, values: Vec<(u16, Option<u64>)>| {
+		let family = Family::<DeviceLabel, Gauge>::default();
+		for (device, value) in values {
+			if let Some(value) = value {
+				let label = DeviceLabel { device: device.into() };
+				family.get_or_create(&label).set(i64::try_from(value).unwrap_or(i64::MAX));
+			}
+		}
+		registry.register(name, help, family);
+	};
+	let of = &status.devices;
+	devices(
+		"attest_enrolled",
+		"1 if the device is enrolled",
+		of.iter().map(|d| (d.device, Some(d.enrolled.into()))).collect(),
+	);
+	devices(
+		"attest_rounds",
+		"Rounds done in the last window",
+		of.iter().map(|d| (d.device, Some(d.rounds.into()))).collect(),
+	);
+	devices(
+		"attest_rate_mops",
+		"Speed of rounds, 10^6 int8 operations/s",
+		of.iter().map(|d| (d.device, d.rate_mops)).collect(),
+	);
+	let of = &status.certificates;
+	devices(
+		"attest_certificate_mops",
+		"What the device's certificate proves, 10^6 int8 operations/s",
+		of.iter().map(|c| (c.device, Some(c.mops))).collect(),
+	);
+	devices(
+		"attest_certificate_blocks_left",
+		"Blocks until the device's certificate expires",
+		of.iter().map(|c| (c.device, Some(c.blocks_left.into()))).collect(),
+	);
 }

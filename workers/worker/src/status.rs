@@ -5,7 +5,13 @@ use io_primitives::FUEL_PER_UNIT;
 use serde::{Deserialize, Serialize};
 use sp_core::crypto::Ss58Codec;
 
-use crate::{agent::Agent, metrics::stage_name, runner::Phase, unix_seconds};
+use crate::{
+	agent::Agent,
+	attest::{Attester, status::AttestStatus},
+	metrics::stage_name,
+	runner::Phase,
+	unix_seconds,
+};
 
 /// Columns of a table that is not shown on a terminal.
 const WIDTH: u16 = 140;
@@ -46,6 +52,12 @@ pub struct Status {
 	pub disk_full: bool,
 	/// Base URL of outputs.
 	pub content_url: String,
+	/// Seconds since the worker started.
+	#[serde(default)]
+	pub up_seconds: u64,
+	/// How devices prove their computing power.
+	#[serde(default)]
+	pub attestation: AttestStatus,
 	/// Executions that are not finished.
 	pub jobs: Vec<JobStatus>,
 }
@@ -92,8 +104,9 @@ fn hex(bytes: impl AsRef<[u8]>) -> String {
 }
 
 impl Status {
-	/// The state of an agent now.
-	pub fn of(agent: &Agent) -> Status {
+	/// The state of a worker now.
+	pub fn of(agent: &Agent, attester: &Attester) -> Status {
+		let attestation = AttestStatus::of(attester);
 		let worker = agent.worker();
 		let content_url = agent.settings().public_url.clone();
 		let disk_free = agent.runner().store().free().ok();
@@ -113,6 +126,8 @@ impl Status {
 			draining: state.draining,
 			disk_free,
 			disk_full: state.disk_full,
+			up_seconds: attester.up().as_secs(),
+			attestation,
 			jobs: state
 				.live
 				.values()
@@ -180,6 +195,7 @@ impl Status {
 			),
 			format!("outputs    {}", self.content_url),
 		];
+		lines.extend(self.attestation.to_lines());
 		if self.draining {
 			lines.push("stopping   takes no more jobs".into());
 		}

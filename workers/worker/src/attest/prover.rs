@@ -10,7 +10,7 @@ use std::{
 	time::{Duration, Instant},
 };
 
-use io_kernels::{Cancel, Error};
+use io_kernels::Cancel;
 use io_primitives::attestation::{AttestationClass, ClassParams, WindowId};
 use io_tflops::{
 	Params, Statement,
@@ -20,7 +20,7 @@ use io_tflops::{
 use sp_core::H256;
 
 use super::{
-	device::{Device, Engine},
+	device::{Device, Engine, Fault},
 	plan::{Measured, SLOWEST_ROUND},
 };
 use crate::lock;
@@ -385,7 +385,7 @@ impl Shared {
 		while let Some(task) = self.next() {
 			let open = match engine.take() {
 				Some(open) => Ok(open),
-				None => (device.open)(self.cancel.clone()).map(Engine),
+				None => (device.open)(self.cancel.clone()),
 			};
 			match open {
 				Ok(open) => {
@@ -462,7 +462,7 @@ impl Shared {
 				let before = orders.timing.filter(|timing| timing.params == params);
 				orders.timing = Some(Timing::of(before, params, seconds));
 			},
-			Err(ChainError::Device(Error::Cancelled)) => {},
+			Err(ChainError::Device(Fault::Cancelled)) => {},
 			Err(ChainError::Device(error)) => self.fault(error.to_string()),
 			Err(ChainError::Full) => {},
 			Err(wrong) => {
@@ -487,7 +487,7 @@ impl Shared {
 					audit.proof = Some(proof);
 				}
 			},
-			Err(ChainError::Device(Error::Cancelled)) => {},
+			Err(ChainError::Device(Fault::Cancelled)) => {},
 			Err(error) => self.fault(format!("an audit is not answered yet: {error}")),
 		}
 	}
@@ -507,14 +507,14 @@ impl Shared {
 					measuring.done = Some(done);
 				}
 			},
-			Err(Error::Cancelled) => {},
+			Err(Fault::Cancelled) => {},
 			Err(error) => self.fault(format!("the device cannot be measured: {error}")),
 		}
 	}
 }
 
 /// An audit of our own, before anybody else's: a device that multiplies wrongly must not commit to anything.
-fn check_itself(engine: &mut Engine, chain: &Chain) -> Result<(), ChainError<Error>> {
+fn check_itself(engine: &mut Engine, chain: &Chain) -> Result<(), ChainError<Fault>> {
 	let statement = Statement {
 		seed: *chain.seed(),
 		params: *chain.params(),
@@ -530,11 +530,11 @@ fn check_itself(engine: &mut Engine, chain: &Chain) -> Result<(), ChainError<Err
 ///
 /// # Errors
 /// The device gives up.
-pub fn measure<M: MatMul<Error = Error>>(
+pub fn measure<M: MatMul<Error = Fault>>(
 	device: &mut M,
 	memory: u64,
 	classes: &[(AttestationClass, ClassParams)],
-) -> Result<Vec<Measured>, Error> {
+) -> Result<Vec<Measured>, Fault> {
 	let mut sorted: Vec<_> = classes
 		.iter()
 		.filter_map(|(class, of)| {
@@ -577,7 +577,7 @@ fn bytes_of_lane(params: &Params) -> u64 {
 }
 
 /// Seconds for one product with its hashes: the mean of as many as fit into [`MEASURE`], at least one.
-fn lane_seconds<M: MatMul<Error = Error>>(device: &mut M, params: &Params) -> Result<f64, Error> {
+fn lane_seconds<M: MatMul<Error = Fault>>(device: &mut M, params: &Params) -> Result<f64, Fault> {
 	let warm = Instant::now();
 	device.lane_root(params, &[0x5a; 32], 0)?;
 	if warm.elapsed() > MEASURE {
