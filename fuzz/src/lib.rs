@@ -1,5 +1,9 @@
 #![doc = include_str!("../README.md")]
 
+mod reveal;
+
+pub use reveal::reveal;
+
 use codec::{DecodeAll, Encode};
 use io_primitives::{
 	gateway::{SyncRequest, SyncResponse, MAX_RESPONSE_BYTES},
@@ -73,6 +77,7 @@ mod tests {
 			("sync_request", sync_request),
 			("signed_worker_call", signed_worker_call),
 			("job_spec", job_spec),
+			("verify_reveal", reveal),
 		] {
 			for seed in seeds(target) {
 				for at in 0..seed.len() {
