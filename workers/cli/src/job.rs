@@ -1,13 +1,17 @@
 //! `io job`: submit, follow, fetch, cancel, list.
 
+mod check;
+mod dispute;
 mod fetch;
+mod folder;
+mod matmul;
 mod show;
 mod submit;
 mod watch;
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use io_client::amount;
 use io_primitives::{AccountId, Balance, ClassId, JobId, WorkerKey};
 use sp_core::H256;
@@ -22,6 +26,12 @@ use crate::{
 pub(crate) enum JobCommand {
 	/// Submit a job, and follow it if wanted
 	Submit(Box<SubmitArgs>),
+	/// Have two int8 matrices multiplied, check the product, and dispute it if it is wrong
+	Matmul(Box<MatmulArgs>),
+	/// Go on with a product whose `io job matmul` was interrupted
+	Resume(ResumeArgs),
+	/// Prove on chain that an entry of a product is wrong
+	Dispute(DisputeArgs),
 	/// Show what a job would cost at most
 	Quote(Box<SpecArgs>),
 	/// Follow a job to its end
@@ -109,6 +119,108 @@ pub(crate) struct SpecArgs {
 	/// How long one replica may run, in blocks
 	#[arg(long, value_name = "BLOCKS", default_value_t = 100)]
 	pub(crate) run_blocks: u32,
+	/// Computing power that workers must have proven, in 10^9 int8 operations per second
+	#[arg(long, value_name = "GOPS", value_parser = parse_power)]
+	pub(crate) min_perf: Option<u64>,
+}
+
+/// Who finds out whether a product is right.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Verify {
+	/// Several workers: they have to agree
+	Quorum,
+	/// You: this command checks the product, and proves on chain that an entry is wrong, if one is
+	Dispute,
+	/// The chain: the worker proves the product to it, in zero knowledge; up to 1024 rows and columns
+	Product,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct MatmulArgs {
+	/// The left matrix: a .npy file with two dimensions of int8
+	#[arg(long, value_name = "A.npy")]
+	pub(crate) left: PathBuf,
+	/// The right matrix: a .npy file with two dimensions of int8
+	#[arg(long, value_name = "B.npy")]
+	pub(crate) right: PathBuf,
+	/// Who finds out whether the product is right
+	#[arg(long, value_enum, default_value_t = Verify::Dispute)]
+	pub(crate) verify: Verify,
+	/// How many workers multiply, 1 to 7; only with --verify quorum, where it is 3 without this
+	#[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=7))]
+	pub(crate) replicas: Option<u8>,
+	/// How many equal results settle it; only with --verify quorum; more than half of the replicas, as without this
+	#[arg(long, value_name = "K")]
+	pub(crate) quorum: Option<u8>,
+	/// For how many blocks the product can be disputed; only with --verify dispute
+	#[arg(long, value_name = "BLOCKS", default_value_t = 50)]
+	pub(crate) dispute_blocks: u32,
+	/// Computing power that workers must have proven, in 10^9 int8 operations per second
+	#[arg(long, value_name = "GOPS", value_parser = parse_power)]
+	pub(crate) min_perf: Option<u64>,
+	/// Hardware class; without this the first one whose workers run built-in kernels
+	#[arg(long)]
+	pub(crate) class: Option<ClassId>,
+	/// The most that you pay for one unit, in IO; a unit is 10^12 int8 operations
+	#[arg(long, value_name = "IO", value_parser = amount::parse)]
+	pub(crate) price: Balance,
+	/// How long one replica may run, in blocks
+	#[arg(long, value_name = "BLOCKS", default_value_t = 100)]
+	pub(crate) run_blocks: u32,
+	/// Directory for `product.npy`, and for what is needed to go on after an interruption
+	#[arg(long, value_name = "DIR")]
+	pub(crate) output: PathBuf,
+	/// Replace files that are in the directory
+	#[arg(long)]
+	pub(crate) overwrite: bool,
+	/// Do not ask
+	#[arg(long, short)]
+	pub(crate) yes: bool,
+	#[command(flatten)]
+	pub(crate) place: PlaceArgs,
+	#[command(flatten)]
+	pub(crate) key: KeyArgs,
+}
+
+/// How workers reach this machine, and this machine them.
+#[derive(Args, Debug)]
+pub(crate) struct PlaceArgs {
+	/// Where to serve the matrices to the workers
+	#[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:0")]
+	pub(crate) listen: SocketAddr,
+	/// Under which URL workers reach what is served, if not under the address itself
+	#[arg(long, value_name = "URL", value_parser = parse_url)]
+	pub(crate) public_url: Option<String>,
+	/// Fetch the product also from private addresses; on development chains that is so anyway
+	#[arg(long)]
+	pub(crate) allow_private: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ResumeArgs {
+	/// The directory that was named as --output
+	pub(crate) dir: PathBuf,
+	#[command(flatten)]
+	pub(crate) place: PlaceArgs,
+	#[command(flatten)]
+	pub(crate) key: KeyArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct DisputeArgs {
+	/// The job's number
+	pub(crate) job: JobId,
+	/// The job's input: the file `input` that `io job matmul` left in its output directory
+	#[arg(long, value_name = "FILE")]
+	pub(crate) input: PathBuf,
+	/// The product that the worker gave: a .npy file of int32
+	#[arg(long, value_name = "product.npy")]
+	pub(crate) product: PathBuf,
+	/// Do not ask
+	#[arg(long, short)]
+	pub(crate) yes: bool,
+	#[command(flatten)]
+	pub(crate) key: KeyArgs,
 }
 
 #[derive(Args, Debug)]
@@ -201,6 +313,9 @@ pub(crate) struct ServeArgs {
 pub(crate) async fn run(command: JobCommand, app: &App) -> Result<u8> {
 	match command {
 		JobCommand::Submit(args) => submit::submit(*args, app).await,
+		JobCommand::Matmul(args) => matmul::matmul(*args, app).await,
+		JobCommand::Resume(args) => matmul::resume(args, app).await,
+		JobCommand::Dispute(args) => dispute::dispute(args, app).await.map(|()| 0),
 		JobCommand::Quote(args) => submit::quote(*args, app).await.map(|()| 0),
 		JobCommand::Watch(args) => watch::watch(args, app).await,
 		JobCommand::Fetch(args) => fetch::fetch(args, app).await,
@@ -211,6 +326,7 @@ pub(crate) async fn run(command: JobCommand, app: &App) -> Result<u8> {
 	}
 }
 
+pub(crate) use show::power;
 pub(crate) use submit::serve;
 
 /// Reads 32 bytes in hex.
@@ -220,6 +336,14 @@ pub(crate) fn parse_hash(text: &str) -> Result<H256, String> {
 		.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok())
 		.map(H256)
 		.ok_or_else(|| "it is no hash: 64 hex digits".into())
+}
+
+/// Reads 10^9 operations per second as the chain's 10^6.
+fn parse_power(text: &str) -> Result<u64, String> {
+	text.parse::<u64>()
+		.ok()
+		.and_then(|gops| gops.checked_mul(1_000))
+		.ok_or_else(|| "it is no whole number of 10^9 operations per second".into())
 }
 
 /// Checks a URL as far as the chain limits it.

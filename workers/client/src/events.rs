@@ -154,6 +154,15 @@ pub enum JobEvent {
 		/// Where the output can be fetched.
 		output_at: OutputAt,
 	},
+	/// A product is on trial: it can be disputed, or has to be proven.
+	Verifying {
+		/// The job.
+		job: JobId,
+		/// The device that claims it.
+		worker: WorkerKey,
+		/// Block in which it is too late for either.
+		deadline: BlockNumber,
+	},
 	/// A worker did not do its duty.
 	Missed {
 		/// The job.
@@ -284,6 +293,11 @@ impl JobEvent {
 				exit_code: f.get("exit_code")?,
 				output_at: f.get("output_at")?,
 			},
+			"JobVerifying" => Self::Verifying {
+				job: f.get("job")?,
+				worker: f.get("worker")?,
+				deadline: f.get("deadline")?,
+			},
 			"ReplicaMissed" => Self::Missed {
 				job: f.get("job")?,
 				replica: f.get("replica")?,
@@ -334,6 +348,7 @@ impl JobEvent {
 			| Self::Committed { job, .. }
 			| Self::Revealing { job, .. }
 			| Self::Revealed { job, .. }
+			| Self::Verifying { job, .. }
 			| Self::Missed { job, .. }
 			| Self::Paid { job, .. }
 			| Self::Slashed { job, .. }

@@ -16,8 +16,9 @@ pub const OUTPUT_LIMIT: i32 = -4;
 /// The program is not a valid WASI preview 1 command, or uses a feature of WebAssembly that jobs may not use.
 pub const INVALID_MODULE: i32 = -5;
 
-/// A built-in kernel's input does not have the roots or commitments that the job names, so that no result of it could be verified.
-/// The worker has computed nothing, and its units are 1. Only who made the job can cause it, and it is the one who pays.
+/// A built-in kernel's input does not have the roots or commitments that the job names, so that the chain could not judge any
+/// product. Nothing was computed, and nothing is paid for it: nobody but the one worker has seen it, which could say so of
+/// every input. A requester that names wrong roots gets no product and has its money back; it can harm nobody else.
 pub const INPUT_MISMATCH: i32 = -6;
 
 /// What a program that exits with a code above `i32::MAX` (a negative number for it) is recorded with: reserved codes

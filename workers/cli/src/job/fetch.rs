@@ -24,7 +24,7 @@ use super::{
 use crate::{
 	App, archive,
 	error::{Error, Result},
-	output,
+	output::{self, Output},
 	serve::size,
 };
 
@@ -96,6 +96,16 @@ pub(super) fn check_directory(dir: &Path, overwrite: bool) -> Result<()> {
 	Ok(())
 }
 
+/// Where those who agreed on a settled job's result have its output.
+pub(super) async fn places(client: &Client, outcome: &Outcome<AccountId>) -> Result<Vec<String>> {
+	let agreed = |replica| outcome.payees.iter().any(|payee| payee.replica == replica);
+	let outputs = client.outputs(outcome.id).await?.into_iter();
+	Ok(outputs
+		.filter(|(replica, _)| agreed(*replica))
+		.map(|(_, at)| String::from_utf8_lossy(&at).into_owned())
+		.collect())
+}
+
 /// Fetches, checks and unpacks the output of a settled job.
 pub(super) async fn fetch_outcome(
 	client: &Client,
@@ -103,17 +113,9 @@ pub(super) async fn fetch_outcome(
 	options: Options<'_>,
 	app: &App,
 ) -> Result<()> {
-	let places = if options.from.is_empty() {
-		let agreed = |replica| outcome.payees.iter().any(|payee| payee.replica == replica);
-		client
-			.outputs(outcome.id)
-			.await?
-			.into_iter()
-			.filter(|(replica, _)| agreed(*replica))
-			.map(|(_, at)| String::from_utf8_lossy(&at).into_owned())
-			.collect()
-	} else {
-		options.from.to_vec()
+	let places = match options.from {
+		[] => places(client, outcome).await?,
+		from => from.to_vec(),
 	};
 	if places.is_empty() {
 		return Err(Error::Chain(format!(
@@ -130,13 +132,14 @@ pub(super) async fn fetch_outcome(
 	for place in &places {
 		// It is somebody else's text: no control characters on the terminal.
 		let name = place.escape_debug().to_string();
-		match download(place, private, app).await {
+		match download(place, private, app.output).await {
 			Ok((file, content, len)) if expected(content) => {
 				return unpack(file, &name, len, outcome, options, app).await;
 			},
-			Ok(_) => {
-				failures.push(format!("{name}: it is not the output that the workers agreed on"))
-			},
+			Ok(_) => failures.push(format!(
+				"{name}: it is not the output that the workers agreed on (products that the chain verifies are fetched by \
+				 `io job resume`)"
+			)),
 			// This machine's fault, not the worker's.
 			Err(e @ Error::File { .. }) => return Err(e),
 			Err(e) => failures.push(format!("{name}: {e}")),
@@ -205,7 +208,11 @@ async fn unpack(
 }
 
 /// A download, its hash and its length.
-async fn download(place: &str, private: bool, app: &App) -> Result<(NamedTempFile, H256, u64)> {
+pub(super) async fn download(
+	place: &str,
+	private: bool,
+	output: Output,
+) -> Result<(NamedTempFile, H256, u64)> {
 	let failed = |text: String| Error::Local(text);
 	let url = Url::parse(place).map_err(|e| failed(format!("it is no URL: {e}")))?;
 	if !matches!(url.scheme(), "http" | "https") {
@@ -233,7 +240,7 @@ async fn download(place: &str, private: bool, app: &App) -> Result<(NamedTempFil
 		Some(len) => ProgressBar::new(len),
 		None => ProgressBar::new_spinner(),
 	};
-	if app.output.json {
+	if output.json {
 		bar.set_draw_target(ProgressDrawTarget::hidden());
 	}
 	if let Ok(style) =

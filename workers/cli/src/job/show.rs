@@ -2,8 +2,8 @@
 
 use io_client::Client;
 use io_primitives::{
-	AccountId, JobId, JobSpec, JobState, JobView, Outcome, Program, Reason, Replica, ReplicaState,
-	WorkerKey,
+	AccountId, JobId, JobSpec, JobState, JobView, Kernel, Outcome, Program, Reason, Replica,
+	ReplicaState, Verification, WorkerKey,
 };
 use serde_json::{Value, json};
 
@@ -137,6 +137,9 @@ fn explain(reason: Reason) -> &'static str {
 		Reason::InsufficientBond => {
 			"the operator has too little free stake; see `io operator bond-extra`"
 		},
+		Reason::UncertifiedPerf => {
+			"the worker has not proven as much computing power as the job asks for; see `io attest show`"
+		},
 		Reason::OwnJob => "the worker's operator submitted the job itself",
 		Reason::OperatorInJob => "the worker's operator has, or had, a replica of the job",
 		Reason::NoRandomness => {
@@ -151,6 +154,7 @@ pub(super) fn state(state: JobState) -> &'static str {
 		JobState::Open => "open",
 		JobState::Running => "running",
 		JobState::Revealing => "revealing",
+		JobState::Verifying => "verifying",
 		JobState::Settled => "settled",
 		JobState::Expired => "expired",
 		JobState::Cancelled => "cancelled",
@@ -177,7 +181,9 @@ fn locators(list: &io_primitives::Locators) -> Vec<String> {
 fn spec_json(spec: &JobSpec) -> Value {
 	let program = match &spec.program {
 		Program::Wasm { hash } => json!({ "wasm": output::hash(hash) }),
-		Program::Kernel { kind } => json!({ "kernel": format!("{kind:?}") }),
+		Program::Kernel { kind: Kernel::MatMulI8 { m, k, n } } => {
+			json!({ "kernel": "matmul_i8", "m": m, "k": k, "n": n })
+		},
 		Program::Oci { manifest_digest } => json!({ "oci": output::hash(manifest_digest) }),
 	};
 	json!({
@@ -195,7 +201,46 @@ fn spec_json(spec: &JobSpec) -> Value {
 		"replicas": spec.replicas,
 		"quorum": spec.quorum,
 		"run_blocks": spec.run_blocks,
+		"min_perf": spec.min_perf,
+		"verification": verification_json(&spec.verification),
 	})
+}
+
+/// How a job is verified, for programs.
+pub(super) fn verification_json(verification: &Verification) -> Value {
+	match verification {
+		Verification::Quorum => json!({ "kind": "quorum" }),
+		Verification::Dispute { context, left, right, blocks } => json!({
+			"kind": "dispute",
+			"context": output::hash(context),
+			"left": output::hash(left),
+			"right": output::hash(right),
+			"blocks": blocks,
+		}),
+		Verification::Product { inputs } => {
+			json!({ "kind": "product", "inputs": output::hash(inputs) })
+		},
+	}
+}
+
+fn verification_text(spec: &JobSpec) -> String {
+	match spec.verification {
+		Verification::Quorum => format!("quorum of {} in {} replicas", spec.quorum, spec.replicas),
+		Verification::Dispute { blocks, .. } => {
+			format!("one worker; anybody can prove it wrong for {blocks} blocks")
+		},
+		Verification::Product { .. } => "one worker, which proves it in zero knowledge".into(),
+	}
+}
+
+/// Computing power for people. `mops` are 10^6 int8 operations per second.
+pub(crate) fn power(mops: u64) -> String {
+	let (value, unit) = match mops {
+		0..1_000 => (mops as f64, "MOP/s"),
+		1_000..1_000_000 => (mops as f64 / 1e3, "GOP/s"),
+		_ => (mops as f64 / 1e6, "TOP/s"),
+	};
+	format!("{value:.3} int8 {unit}")
 }
 
 fn replica_json((index, replica): (usize, &Replica<AccountId>)) -> Value {
@@ -274,6 +319,7 @@ pub(super) fn exit_code(code: i32) -> String {
 		-3 => "-3 (out of memory at the start: --max-memory was too low)".into(),
 		-4 => "-4 (the output was larger than --max-output)".into(),
 		-5 => "-5 (the program is no valid module, or needs what is not supported)".into(),
+		-6 => "-6 (the input is not the one that the job's roots or commitments name)".into(),
 		code => format!("{code} (the program's own)"),
 	}
 }
@@ -290,6 +336,12 @@ pub(super) fn outcome_text(outcome: &Outcome<AccountId>) -> String {
 				"too few replicas came to a result, and their attempts are used up"
 			},
 			io_primitives::FailReason::NoQuorum => "the results differ, and no quorum agreed",
+			io_primitives::FailReason::Refuted => {
+				"the product was proven wrong; its worker loses a part of its bond"
+			},
+			io_primitives::FailReason::Unproven => {
+				"the product was not proven in time; its worker loses a part of its bond"
+			},
 		};
 		rows.push(("reason", reason.into()));
 	}
@@ -334,7 +386,10 @@ fn job_text(view: &JobView<AccountId>) -> String {
 	if let Some(spec) = &view.spec {
 		let program = match &spec.program {
 			Program::Wasm { hash } => format!("wasm {}", output::hash(hash)),
-			other => format!("{other:?}"),
+			Program::Kernel { kind: Kernel::MatMulI8 { m, k, n } } => {
+				format!("product of int8 matrices, {m} x {k} times {k} x {n}")
+			},
+			Program::Oci { manifest_digest } => format!("image {}", output::hash(manifest_digest)),
 		};
 		rows.push(("program", program));
 		let input = match spec.input_len {
@@ -350,7 +405,10 @@ fn job_text(view: &JobView<AccountId>) -> String {
 			),
 		));
 		rows.push(("price per unit", money(spec.price_per_unit)));
-		rows.push(("quorum", format!("{} of {} replicas", spec.quorum, spec.replicas)));
+		rows.push(("verification", verification_text(spec)));
+		if spec.min_perf > 0 {
+			rows.push(("proven power, at least", power(spec.min_perf)));
+		}
 	}
 	let mut text = output::list(rows);
 	if !view.replicas.is_empty() {
@@ -461,6 +519,8 @@ mod tests {
 			quorum: 2,
 			run_blocks: 10,
 			encryption: None,
+			min_perf: 0,
+			verification: Verification::Quorum,
 		};
 		let view = JobView {
 			id: 7,
@@ -511,12 +571,14 @@ mod tests {
 				"max_memory_mib",
 				"max_output",
 				"max_units",
+				"min_perf",
 				"price_per_unit",
 				"program",
 				"program_at",
 				"quorum",
 				"replicas",
-				"run_blocks"
+				"run_blocks",
+				"verification"
 			]
 		);
 		assert_eq!(
@@ -526,10 +588,22 @@ mod tests {
 	}
 
 	#[test]
+	fn should_write_computing_power_in_fitting_units() {
+		assert_eq!(power(999), "999.000 int8 MOP/s");
+		assert_eq!(power(1_500), "1.500 int8 GOP/s");
+		assert_eq!(power(1_979_000_000), "1979.000 int8 TOP/s");
+	}
+
+	#[test]
 	fn should_explain_reserved_exit_codes() {
-		for (code, word) in
-			[(-1, "trapped"), (-2, "units"), (-3, "memory"), (-4, "output"), (-5, "module")]
-		{
+		for (code, word) in [
+			(-1, "trapped"),
+			(-2, "units"),
+			(-3, "memory"),
+			(-4, "output"),
+			(-5, "module"),
+			(-6, "roots"),
+		] {
 			assert!(exit_code(code).contains(word));
 		}
 	}

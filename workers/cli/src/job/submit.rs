@@ -2,16 +2,16 @@
 
 use std::{io::Read, path::Path};
 
-use io_client::{Client, JobEvent};
+use io_client::{Client, JobEvent, Keypair};
 use io_primitives::{
-	Balance, JobSpec, Locator, Locators, MAX_INPUT_BYTES, MAX_PROGRAM_BYTES, Price, Program,
-	job::Args,
+	Balance, JobId, JobSpec, Locator, Locators, MAX_INPUT_BYTES, MAX_PROGRAM_BYTES, Price, Program,
+	Verification, job::Args,
 };
 use serde_json::json;
 use sp_core::H256;
 use tempfile::NamedTempFile;
 
-use super::{ServeArgs, SpecArgs, SubmitArgs, fetch, watch};
+use super::{ServeArgs, SpecArgs, SubmitArgs, fetch, show::verification_json, watch};
 use crate::{
 	App, archive,
 	error::{Error, Result},
@@ -105,14 +105,7 @@ fn spec(args: &SpecArgs, files: &Files, server: Option<&Server>) -> Result<JobSp
 	let served = |content: &Option<Content>| {
 		server.zip(content.as_ref()).map(|(server, content)| server.url(&content.hash))
 	};
-	let n = args.replicas;
-	let quorum = args.quorum.unwrap_or(n / 2 + 1);
-	if quorum > n || quorum <= n / 2 {
-		return Err(Error::Usage(format!(
-			"--quorum {quorum} does not fit {n} replicas: it is {} to {n}",
-			n / 2 + 1
-		)));
-	}
+	let (n, quorum) = (args.replicas, quorum(args.replicas, args.quorum)?);
 	Ok(JobSpec {
 		program: Program::Wasm { hash: program },
 		program_at: locators("--program-url", served(&files.program), &args.program_url)?,
@@ -129,10 +122,25 @@ fn spec(args: &SpecArgs, files: &Files, server: Option<&Server>) -> Result<JobSp
 		quorum,
 		run_blocks: args.run_blocks,
 		encryption: None,
+		min_perf: args.min_perf.unwrap_or(0),
+		verification: Verification::Quorum,
 	})
 }
 
-fn locators(name: &str, served: Option<String>, urls: &[String]) -> Result<Locators> {
+/// How many results have to be equal: as wanted, or more than half of the replicas.
+pub(super) fn quorum(replicas: u8, wanted: Option<u8>) -> Result<u8> {
+	let fewest = replicas / 2 + 1;
+	let quorum = wanted.unwrap_or(fewest);
+	if (fewest..=replicas).contains(&quorum) {
+		Ok(quorum)
+	} else {
+		Err(Error::Usage(format!(
+			"--quorum {quorum} does not fit {replicas} replicas: it is {fewest} to {replicas}"
+		)))
+	}
+}
+
+pub(super) fn locators(name: &str, served: Option<String>, urls: &[String]) -> Result<Locators> {
 	let list = served
 		.iter()
 		.chain(urls)
@@ -216,6 +224,74 @@ pub(super) async fn quote(args: SpecArgs, app: &App) -> Result<()> {
 	app.output.result(&price_json(&price), || price_text(&price, &spec))
 }
 
+/// A job that is on chain.
+pub(super) struct Placed {
+	pub(super) job: JobId,
+	/// The block of its submission.
+	pub(super) block: u32,
+}
+
+/// Shows the price, asks, and submits the job. `follow` says whether this command goes on with it.
+pub(super) async fn place(
+	client: &Client,
+	signer: &Keypair,
+	spec: &JobSpec,
+	yes: bool,
+	follow: bool,
+	app: &App,
+) -> Result<Placed> {
+	let price = client.quote(spec).await?;
+	let account = Client::account_of(signer);
+	let free = client.balance(&account).await?.free;
+	app.output.note(&price_text(&price, spec));
+	if free < total(&price) {
+		return Err(Error::Chain(format!(
+			"{} has {} free, and {} would go on hold: pay less, or add money",
+			output::address(&account),
+			money(free),
+			money(total(&price))
+		)));
+	}
+	app.output.confirm("Submit the job?", yes)?;
+
+	let call = client.call("IoJobs", "submit", spec).await?;
+	let pending = client.submit(&call, signer).await?;
+	app.output.note("sent; waiting for a block");
+	let included = pending.in_block().await?;
+	let mut job = None;
+	for event in &included.events {
+		if let Some(JobEvent::Submitted { job: id, .. }) = JobEvent::read(event)? {
+			job = Some(id);
+		}
+	}
+	let job = job.ok_or_else(|| {
+		Error::Chain("the transaction succeeded without an event JobSubmitted; is this a chain of IO Network?".into())
+	})?;
+	let program = match &spec.program {
+		Program::Wasm { hash } => Some(output::hash(hash)),
+		_ => None,
+	};
+	let json = json!({
+		"type": "submitted",
+		"job": job,
+		"requester": output::address(&account),
+		"block": included.block.number,
+		"block_hash": output::hash(&included.block.hash),
+		"extrinsic": output::hash(&included.hash),
+		"program": program,
+		"input": output::hash(&spec.input),
+		"input_len": spec.input_len,
+		"verification": verification_json(&spec.verification),
+		"price": price_json(&price),
+	});
+	app.output.result(&json, || {
+		let hint =
+			if follow { String::new() } else { format!("; `io job watch {job}` follows it") };
+		format!("job {job} is in block {}{hint}", included.block.number)
+	})?;
+	Ok(Placed { job, block: included.block.number })
+}
+
 pub(super) async fn submit(args: SubmitArgs, app: &App) -> Result<u8> {
 	let files = Files::of(&args.spec).await?;
 	check_reachable(&args, &files)?;
@@ -229,58 +305,12 @@ pub(super) async fn submit(args: SubmitArgs, app: &App) -> Result<u8> {
 		None
 	};
 	let spec = spec(&args.spec, &files, server.as_ref())?;
-	let price = client.quote(&spec).await?;
-	let account = Client::account_of(&signer);
-	let free = client.balance(&account).await?.free;
-	app.output.note(&price_text(&price, &spec));
-	if free < total(&price) {
-		return Err(Error::Chain(format!(
-			"{} has {} free, and {} would go on hold: lower --price, --max-units or --replicas, or add money",
-			output::address(&account),
-			money(free),
-			money(total(&price))
-		)));
-	}
-	app.output.confirm("Submit the job?", args.yes)?;
-
-	let call = client.call("IoJobs", "submit", &spec).await?;
-	let pending = client.submit(&call, &signer).await?;
-	app.output.note("sent; waiting for a block");
-	let included = pending.in_block().await?;
-	let mut job = None;
-	for event in &included.events {
-		if let Some(JobEvent::Submitted { job: id, .. }) = JobEvent::read(event)? {
-			job = Some(id);
-		}
-	}
-	let job = job.ok_or_else(|| {
-		Error::Chain("the transaction succeeded without an event JobSubmitted; is this a chain of IO Network?".into())
-	})?;
 	let follow = args.watch || args.serve || args.output.is_some();
-	let Program::Wasm { hash: program } = &spec.program else {
-		return Err(Error::Usage("only WebAssembly programs can be submitted".into()));
-	};
-	let json = json!({
-		"type": "submitted",
-		"job": job,
-		"requester": output::address(&account),
-		"block": included.block.number,
-		"block_hash": output::hash(&included.block.hash),
-		"extrinsic": output::hash(&included.hash),
-		"program": output::hash(program),
-		"input": output::hash(&spec.input),
-		"input_len": spec.input_len,
-		"price": price_json(&price),
-	});
-	app.output.result(&json, || {
-		let hint =
-			if follow { String::new() } else { format!("; `io job watch {job}` follows it") };
-		format!("job {job} is in block {}{hint}", included.block.number)
-	})?;
+	let Placed { job, block } = place(&client, &signer, &spec, args.yes, follow, app).await?;
 	if !follow {
 		return Ok(0);
 	}
-	let outcome = watch::follow(&client, job, included.block.number, server.as_ref(), app).await?;
+	let outcome = watch::follow(&client, job, block, server.as_ref(), None, app).await?;
 	let status = watch::status(&outcome);
 	if let Some(dir) = &args.output
 		&& outcome.state == io_primitives::JobState::Settled

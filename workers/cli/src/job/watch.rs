@@ -17,6 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::{
 	WatchArgs,
+	check::Checker,
 	show::{job_json, outcome_json, outcome_text, replica_state, state},
 	unknown,
 };
@@ -42,7 +43,7 @@ pub(super) async fn watch(args: WatchArgs, app: &App) -> Result<u8> {
 	} else {
 		view.submitted_at
 	};
-	let outcome = follow(&client, args.job, from, None, app).await?;
+	let outcome = follow(&client, args.job, from, None, None, app).await?;
 	Ok(status(&outcome))
 }
 
@@ -52,15 +53,16 @@ pub(super) fn status(outcome: &Outcome<AccountId>) -> u8 {
 	if good { 0 } else { JOB_FAILED }
 }
 
-/// Follows the job until its end is final. Events are told from block `from` on.
+/// Follows the job until its end is final. Events are told from block `from` on. A product on trial is shown to `checker`.
 pub(super) async fn follow(
 	client: &Client,
 	job: JobId,
 	from: u32,
 	server: Option<&Server>,
+	checker: Option<&mut Checker>,
 	app: &App,
 ) -> Result<Outcome<AccountId>> {
-	let mut follower = Follower::new(client.clone(), job, from, app);
+	let mut follower = Follower::new(client.clone(), job, from, checker, app);
 	let screen = follower.screen.clone();
 	let mut heads = client.best_blocks();
 	let mut signals = signal(SignalKind::interrupt()).map_err(Error::file("wait for", "Ctrl-C"))?;
@@ -141,6 +143,7 @@ struct Drawn {
 struct Follower<'a> {
 	client: Client,
 	job: JobId,
+	checker: Option<&'a mut Checker>,
 	app: &'a App,
 	/// Next block whose events have not been told.
 	next: u32,
@@ -193,7 +196,13 @@ impl Drop for Display {
 }
 
 impl<'a> Follower<'a> {
-	fn new(client: Client, job: JobId, from: u32, app: &'a App) -> Self {
+	fn new(
+		client: Client,
+		job: JobId,
+		from: u32,
+		checker: Option<&'a mut Checker>,
+		app: &'a App,
+	) -> Self {
 		let display = (!app.output.json && io::stderr().is_terminal()).then(Display::new);
 		let screen = Screen {
 			output: app.output,
@@ -203,6 +212,7 @@ impl<'a> Follower<'a> {
 			screen,
 			client,
 			job,
+			checker,
 			app,
 			next: from,
 			view: None,
@@ -255,6 +265,12 @@ impl<'a> Follower<'a> {
 		};
 		self.absent = 0;
 		self.show(&view, head)?;
+		if view.state == JobState::Verifying
+			&& let Some(checker) = &mut self.checker
+		{
+			let screen = self.screen.clone();
+			checker.on_trial(&view, &|text| screen.say(text)).await?;
+		}
 		let ended = view.outcome.clone();
 		self.view = Some(view);
 		match ended {
@@ -477,6 +493,8 @@ fn missed(reason: MissReason) -> &'static str {
 		MissReason::Late => "did not finish in time",
 		MissReason::Unrevealed => "did not show its result",
 		MissReason::Disagreed => "had another result than the quorum",
+		MissReason::Refuted => "was proven wrong",
+		MissReason::Unproven => "did not prove its product",
 	}
 }
 
@@ -545,6 +563,14 @@ fn describe(event: &JobEvent) -> (&'static str, String, Value) {
 				"exit_code": exit_code,
 				"output_at": String::from_utf8_lossy(output_at),
 			}),
+		),
+		JobEvent::Verifying { worker, deadline, .. } => (
+			"verifying",
+			format!(
+				"{} claims the product; it is on trial until block {deadline}",
+				short_key(worker)
+			),
+			json!({ "worker": output::key(worker), "deadline": deadline }),
 		),
 		JobEvent::Missed { replica, worker, operator, reason, .. } => (
 			"missed",
