@@ -2,6 +2,8 @@
 //!
 //! One thread. `cargo bench -p io-tflops --bench product`
 
+#![allow(missing_docs)]
+
 use std::hint::black_box;
 
 use criterion::{criterion_group, criterion_main, BenchmarkId, Criterion};

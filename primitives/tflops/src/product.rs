@@ -27,10 +27,11 @@
 //! into the continuation of C meets zeros of y, and in A and B it would be another opening of the requester's commitments.
 //!
 //! # Security
-//! - Soundness: an error of at most `(m + n + O(k)) / q`, unless discrete logarithms in ristretto255 can be computed (2^126).
-//! - Zero-knowledge: perfect given random blindings, even for an unbounded adversary. The vectors and blindings
+//! - Soundness: an error of at most `(m + n + O(k)) / q` for each hash that a prover tries, unless it can compute discrete
+//!   logarithms in ristretto255 (2^126). BLAKE3 and Merlin's STROBE are taken for random functions.
+//! - Zero-knowledge: perfect given random blindings, even against unlimited computing power. The vectors and blindings
 //!   of step 4 are uniform, and the commitments of step 3 follow from them; a test produces accepting transcripts this way
-//!   without any matrix. Blindings come from a seed ([`Openings`]), hence it is as good as BLAKE3 is as a generator.
+//!   without any matrix. Blindings come from a seed (`Openings`), hence it is as good as BLAKE3 is as a generator.
 //! - It shows that the product is right, not that somebody has multiplied.
 //! - The verifier uses nothing secret and runs in variable time. The prover runs in constant time except for errors: see
 //!   `product/commit.rs`.

@@ -1,5 +1,7 @@
 //! One-entry fraud proofs: a wrong entry is proven, and nothing else is.
 
+#![allow(clippy::unwrap_used)]
+
 use io_tflops::{
 	fraud::{
 		build_dispute, find_wrong_entry, root_columns, root_product, root_rows, verify_dispute,

@@ -7,12 +7,15 @@
 //! `curve25519-dalek`, which claim constant time; compilers and CPUs were not examined.
 
 use alloc::vec::Vec;
-use core::{fmt, ops::AddAssign, ops::Neg};
+use core::{
+	fmt,
+	ops::{AddAssign, Neg},
+};
 
 use curve25519_dalek::{
-	ristretto::RistrettoPoint,
+	ristretto::{RistrettoBasepointTable, RistrettoPoint},
 	scalar::Scalar,
-	traits::{Identity, MultiscalarMul},
+	traits::Identity,
 };
 use subtle::{Choice, ConditionallyNegatable, ConditionallySelectable, ConstantTimeEq};
 use zeroize::Zeroizing;
@@ -198,10 +201,9 @@ fn blind(
 	if sums.len() != blindings.len() {
 		return Err(CommitError::OtherOpenings);
 	}
-	let h = generators.h();
-	let blinded = |(sum, blinding): (&RistrettoPoint, &Scalar)| {
-		(sum + RistrettoPoint::multiscalar_mul([blinding], [h])).compress().to_bytes()
-	};
+	let h = RistrettoBasepointTable::create(&generators.h());
+	let blinded =
+		|(sum, blinding): (&RistrettoPoint, &Scalar)| (sum + &h * blinding).compress().to_bytes();
 	Ok(sums.iter().zip(blindings).map(blinded).collect())
 }
 

@@ -118,8 +118,8 @@ fn should_reject_when_commitment_to_a_hides_part_of_b() {
 	let hidden: Vec<Scalar> = d.iter().map(|entry| small((*entry).into())).collect();
 	let mut wrong = case.c.clone();
 	for i in 0..m {
-		for at in 0..k {
-			wrong[i * n] += i32::from(case.a[i * k + at]) * i32::from(d[at]);
+		for (entry, added) in case.a[i * k..].iter().zip(d) {
+			wrong[i * n] += i32::from(*entry) * i32::from(added);
 		}
 	}
 	assert!((0..m).all(|i| wrong[i * n] != case.c[i * n]));
