@@ -76,8 +76,9 @@ fn sequence(length: usize, seed: u32) -> Vec<i8> {
 
 #[test]
 fn should_equal_the_definition_when_dimensions_cross_blocks() {
-	// One more and one less than blocks of rows (128), of k (512) and of columns (16, 32).
-	for (m, k, n) in [(129, 513, 33), (127, 511, 31), (257, 1025, 17), (1, 2000, 1), (3, 1, 300)] {
+	// One more and one less than blocks of rows (128), of k (1,024) and of columns (16, 32).
+	for (m, k, n) in [(129, 1025, 33), (127, 1023, 31), (257, 2049, 17), (1, 3000, 1), (3, 1, 300)]
+	{
 		let dims = Dims::new(m, k, n).unwrap();
 		assert_all_equal_the_definition(dims, &sequence(m * k, 1), &sequence(k * n, 2));
 	}
@@ -164,7 +165,7 @@ mod rounds {
 	/// Toy dimensions: those of the golden vector; lines shorter than a block of the stream cipher; fewer rows than eight
 	/// streams; several lanes, and several blocks of rows and of k.
 	fn toys() -> Vec<Params> {
-		[(128, 128, 256, 1), (16, 128, 32, 2), (1, 128, 1, 2), (4, 256, 64, 1), (256, 128, 1024, 2)]
+		[(128, 128, 256, 1), (16, 128, 32, 2), (1, 128, 1, 2), (4, 256, 64, 1), (256, 128, 2048, 2)]
 			.map(|(m, n, k, lanes)| Params::new(ARITH_INT8, m, n, k, lanes).unwrap())
 			.into()
 	}
