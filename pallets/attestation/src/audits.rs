@@ -128,7 +128,7 @@ impl<T: Config> Pallet<T> {
 		}
 	}
 
-	fn punish_silence(worker: WorkerKey, device: DeviceIndex) {
+	pub(crate) fn punish_silence(worker: WorkerKey, device: DeviceIndex) {
 		let (Some(pending), Some(enrolment)) =
 			(Commitments::<T>::take(worker, device), Enrolments::<T>::get(worker, device))
 		else {
@@ -172,6 +172,17 @@ impl<T: Config> Pallet<T> {
 		});
 	}
 
+	/// What a commitment claims: int8 operations, and 10^6 of them per second.
+	pub(crate) fn claimed(
+		enrolment: &Enrolment<T::AccountId>,
+		commitment: &Commitment,
+	) -> Option<(u128, u64)> {
+		let params = dimensions(&enrolment.params, enrolment.lanes).ok()?;
+		let ops = params.ops_per_round().saturating_mul(commitment.rounds.into());
+		let seconds = u128::from(commitment.slots).saturating_mul(SLOT_SECONDS);
+		Some((ops, (ops / seconds.max(1) / 1_000_000).saturated_into()))
+	}
+
 	/// Gives the device its certificate, in the place of an older one. Certificates that have expired make room.
 	pub(crate) fn certify(
 		worker: WorkerKey,
@@ -179,14 +190,11 @@ impl<T: Config> Pallet<T> {
 		commitment: &Commitment,
 		audited: bool,
 	) {
-		let Commitment { window, device, rounds, slots, .. } = *commitment;
-		let Ok(params) = dimensions(&enrolment.params, enrolment.lanes) else {
+		let Commitment { window, device, slots, .. } = *commitment;
+		let Some((ops, mops)) = Self::claimed(enrolment, commitment) else {
 			defensive!("an enrolment has the dimensions of a class that was checked");
 			return;
 		};
-		let ops = params.ops_per_round().saturating_mul(rounds.into());
-		let seconds = u128::from(slots).saturating_mul(SLOT_SECONDS);
-		let mops: u64 = (ops / seconds.max(1) / 1_000_000).saturated_into();
 		let now = Self::now();
 		let certificate = Certificate {
 			device,

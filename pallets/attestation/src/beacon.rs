@@ -84,7 +84,7 @@ fn place(fold: u64) -> u32 {
 }
 
 /// Whether `acc mod 2^64 < odds * 2^64`, integers little-endian.
-fn is_drawn(acc: &H256, odds: Permill) -> bool {
+pub(crate) fn is_drawn(acc: &H256, odds: Permill) -> bool {
 	let low = u128::from(acc.to_low_u64_le());
 	low * u128::from(Permill::one().deconstruct()) < u128::from(odds.deconstruct()) << 64
 }

@@ -2,17 +2,17 @@
 
 use frame_support::{defensive, ensure, traits::Get, weights::WeightMeter};
 use io_primitives::{
-	attestation::{Audit, Commitment, DeviceIndex, Window, WindowId},
+	attestation::{Audit, Commitment, DeviceIndex, Enrolment, Window, WindowId},
 	BlockNumber, WorkerKey,
 };
 use io_tflops::{params::MAX_ROUNDS, transcript};
 use sp_core::H256;
-use sp_runtime::DispatchResult;
+use sp_runtime::{DispatchResult, Permill};
 
 use crate::{
 	types::{Clock, Deadline, Draw, Pending},
 	Certificates, Commitments, Config, DeadlineQueue, Deadlines, DrawQueue, Draws, Enrolments,
-	Error, Event, LastWindow, Pallet, Relay, WeightInfo, AUDIT_FOLDS,
+	Error, Event, LastWindow, Pallet, Relay, WeightInfo, AUDIT_FOLDS, CREDIBLE_GROWTH,
 };
 
 impl<T: Config> Pallet<T> {
@@ -80,7 +80,7 @@ impl<T: Config> Pallet<T> {
 				},
 				Some(draw) => {
 					Draws::<T>::remove(queue.first);
-					Self::draw(draw, now);
+					Self::draw(draw, T::AuditRate::get(), now);
 				},
 				None => {
 					defensive!("a commitment that waits for its lot keeps its ticket");
@@ -95,7 +95,7 @@ impl<T: Config> Pallet<T> {
 	}
 
 	/// Certifies a commitment or asks for an audit of it, as the lot will have it.
-	fn draw(draw: Draw, now: BlockNumber) {
+	pub(crate) fn draw(draw: Draw, rate: Permill, now: BlockNumber) {
 		let Draw { worker, device, fold } = draw;
 		let (Some(pending), Some(enrolment)) =
 			(Commitments::<T>::get(worker, device), Enrolments::<T>::get(worker, device))
@@ -112,7 +112,9 @@ impl<T: Config> Pallet<T> {
 			return;
 		};
 		let challenge = transcript::challenge(&commitment.commitment.0, &worker.0, window, &acc.0);
-		if !transcript::audited(&challenge, T::AuditRate::get().deconstruct()) {
+		if Self::is_credible(&worker, &enrolment, &commitment, now)
+			&& !transcript::audited(&challenge, rate.deconstruct())
+		{
 			Commitments::<T>::remove(worker, device);
 			Self::certify(worker, &enrolment, &commitment, false);
 			return;
@@ -124,5 +126,20 @@ impl<T: Config> Pallet<T> {
 		commitment.audit = Some(Audit { challenge, deadline });
 		Commitments::<T>::insert(worker, device, Pending { commitment, ticket });
 		Self::deposit_event(Event::AuditDrawn { worker, device, window, challenge, deadline });
+	}
+
+	/// Whether a claim needs no audit, unless the lot asks for one: the device holds a certificate of nearly as much. Whoever
+	/// enrols to claim something false once, or far more than it has shown, is always audited.
+	fn is_credible(
+		worker: &WorkerKey,
+		enrolment: &Enrolment<T::AccountId>,
+		commitment: &Commitment,
+		now: BlockNumber,
+	) -> bool {
+		let Some((_, claimed)) = Self::claimed(enrolment, commitment) else { return false };
+		Certificates::<T>::get(worker).iter().any(|held| {
+			let most = held.mops.saturating_add(CREDIBLE_GROWTH * held.mops);
+			held.device == commitment.device && now < held.expires && claimed <= most
+		})
 	}
 }

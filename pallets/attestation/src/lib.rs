@@ -62,6 +62,8 @@ pub const RING: u32 = 512;
 /// The lot so many folds after a commitment decides about its audit. To know it beforehand takes that many authors of
 /// relay chain blocks in a row.
 pub const AUDIT_FOLDS: u64 = 4;
+/// A claim that is above the device's last certificate by more than this share is always audited.
+pub const CREDIBLE_GROWTH: Perbill = Perbill::from_percent(25);
 /// Length of a slot of the relay chain.
 pub const SLOT_SECONDS: u128 = 6;
 /// Share of the rest of a block that `on_poll` may use; transactions need the other part.
@@ -120,7 +122,8 @@ pub mod pallet {
 		/// Relay chain slots, after that of its opening, in which a window takes commitments. Less than [`RING`].
 		type WindowSlots: Get<u32>;
 
-		/// Share of the commitments that are audited.
+		/// Share of the commitments that are audited, of devices that hold a certificate of about as much; claims of others
+		/// are always audited.
 		type AuditRate: Get<Permill>;
 
 		/// Blocks in which an audited device has to reveal.

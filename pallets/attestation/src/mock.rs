@@ -626,6 +626,24 @@ pub(crate) fn certificates(w: u8) -> Vec<Certificate> {
 	IoAttestation::certificates(key(w))
 }
 
+/// Gives a device a certificate of more than it will claim, so that only the lot decides about its audits.
+pub(crate) fn trust(w: u8, device: DeviceIndex) {
+	crate::Certificates::<Runtime>::mutate(key(w), |list| {
+		list.retain(|held| held.device != device);
+		let certificate = Certificate {
+			device,
+			class: 0,
+			window: 0,
+			ops: 0,
+			slots: 1,
+			mops: 1_000,
+			audited: true,
+			expires: BlockNumber::MAX,
+		};
+		list.try_push(certificate).unwrap();
+	});
+}
+
 /// Enrols device 0 of worker `w` and goes on to the next window.
 pub(crate) fn enrolled(w: u8) -> Window {
 	enrol(w);

@@ -41,6 +41,8 @@ pub(crate) fn spec() -> JobSpec {
 		quorum: 1,
 		run_blocks: 50,
 		encryption: None,
+		min_perf: 0,
+		verification: io_primitives::Verification::Quorum,
 	}
 }
 

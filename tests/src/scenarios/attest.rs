@@ -104,7 +104,7 @@ pub(super) async fn run(world: &mut World) -> Result<()> {
 			let view = world.chain.attestation(&key).await?;
 			let over = view.window.is_none_or(|window| view.slot > window.last_slot);
 			if over && view.commitments.is_empty() {
-				device.process()?.stop().await?;
+				device.process()?.terminate(Duration::from_secs(10)).await?;
 				let release = encoded_call("IoAttestation", "release", (key, 0u16).encode());
 				world.chain.submit(&release, &operator.key).await?;
 				break;

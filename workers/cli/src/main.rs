@@ -4,6 +4,7 @@
 mod account;
 mod admin;
 mod archive;
+mod attest;
 mod chain;
 mod error;
 mod job;
@@ -67,6 +68,9 @@ enum Command {
 	/// Stake, and register devices
 	#[command(subcommand)]
 	Operator(operator::OperatorCommand),
+	/// Computing power that workers have proven
+	#[command(subcommand)]
+	Attest(attest::AttestCommand),
 	/// Keys, balances, transfers
 	#[command(subcommand)]
 	Account(account::AccountCommand),
@@ -106,6 +110,7 @@ async fn run(cli: Cli, context: &App) -> Result<u8> {
 	match cli.command {
 		Command::Job(command) => job::run(command, context).await,
 		Command::Operator(command) => operator::run(command, context).await.map(|()| 0),
+		Command::Attest(command) => attest::run(command, context).await.map(|()| 0),
 		Command::Account(command) => account::run(command, context).await.map(|()| 0),
 		Command::Chain(command) => chain::run(command, context).await.map(|()| 0),
 		Command::Admin(command) => admin::run(command, context).await.map(|()| 0),

@@ -71,13 +71,18 @@ fn module(dir: &Path) -> String {
 fn should_explain_itself_when_asked() {
 	let output = io(&["--help"]);
 	assert_eq!(status(&output), 0);
-	for word in ["job", "operator", "account", "chain", "serve", "Exit status", "IO_NODE"] {
+	for word in ["job", "operator", "attest", "account", "chain", "serve", "Exit status", "IO_NODE"]
+	{
 		assert!(stdout(&output).contains(word), "{word}");
 	}
 	for command in [
 		&["job", "submit"][..],
 		&["job", "watch"],
 		&["job", "fetch"],
+		&["job", "matmul"],
+		&["job", "resume"],
+		&["job", "dispute"],
+		&["attest", "show"],
 		&["operator", "register-worker"],
 		&["account", "transfer"],
 		&["admin", "set-class"],
@@ -110,6 +115,11 @@ fn should_end_with_status_2_when_arguments_are_wrong() {
 		(&["job", "submit", program, "--price", "1", "--program-url", "file:///x"], "http"),
 		(&["job", "submit", program, "--price", "1", "--input", text, "--input-hash", "00"], ""),
 		(&["job", "submit", program, "--price", "1", "--listen", "127.0.0.1:0"], "--serve"),
+		(&["job", "submit", program, "--price", "1", "--min-perf", "0.5"], "whole number"),
+		(&["job", "matmul", "--left", text, "--right", text, "--price", "1"], "--output"),
+		(&["job", "matmul", "--left", text, "--verify", "trust"], "possible values"),
+		(&["job", "dispute", "1", "--input", text], "--product"),
+		(&["attest", "show", "0x12"], "64 hex digits"),
 		(&["job", "watch", "seven"], "invalid value"),
 		(&["job", "watch", "-1"], ""),
 		(&["job", "why-not", "1", "0x12"], "64 hex digits"),
@@ -142,6 +152,20 @@ fn should_end_with_status_2_when_arguments_are_wrong() {
 		assert_eq!(status(&output), 2, "{args:?}: {}", stderr(&output));
 		assert!(stderr(&output).contains(word), "{}", stderr(&output));
 	}
+	let result = dir.path().join("result");
+	let product =
+		["--node", node, "job", "matmul", "--left", text, "--right", text, "--price", "1"];
+	let to = ["--output", result.to_str().unwrap()];
+	for (args, word) in [
+		(&["--output", dir.path().to_str().unwrap()][..], "not empty"),
+		(&[&to[..], &["--replicas", "3"]].concat(), "--verify quorum"),
+		(&to, "no .npy file"),
+	] {
+		let output = io(&[&product[..], args, &key].concat());
+		assert_eq!(status(&output), 2, "{args:?}: {}", stderr(&output));
+		assert!(stderr(&output).contains(word), "{}", stderr(&output));
+	}
+	assert!(!result.exists(), "nothing is written before the chain is asked");
 }
 
 #[test]

@@ -1,5 +1,5 @@
 // Runs the kernels on a CPU, see emulator.h. Built by the tests as a library; two functions in C are its interface.
-#include <cstdint>
+#include <csetjmp>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -24,8 +24,10 @@ struct Copy {
 enum class State { Runs, AtBarrier, AtExchange, Done };
 
 struct Fiber {
-	ucontext_t context;
 	std::vector<char> stack = std::vector<char>(STACK);
+	bool begun = false;
+	// Where it goes on. Jumps cost no system call, as changing contexts would.
+	jmp_buf place;
 	State state;
 	u32 exchanges;
 	// Copies of the group that is open, and the closed groups, oldest first.
@@ -44,17 +46,41 @@ struct Block {
 
 Block block;
 u32 current;
-ucontext_t scheduler;
+jmp_buf scheduler;
 
-void run_fiber() {
-	block.kernel(block.arguments);
-	block.fibers[current].state = State::Done;
-}
-
+// Leaves the fiber until its state is Runs again.
 void wait_as(State state) {
 	Fiber &fiber = block.fibers[current];
 	fiber.state = state;
-	swapcontext(&fiber.context, &scheduler);
+	if (!_setjmp(fiber.place)) {
+		_longjmp(scheduler, 1);
+	}
+}
+
+// One block after the other, for ever.
+void run_fiber() {
+	for (;;) {
+		block.kernel(block.arguments);
+		wait_as(State::Done);
+	}
+}
+
+// Runs the current fiber until it waits.
+void enter() {
+	if (_setjmp(scheduler)) {
+		return;
+	}
+	Fiber &fiber = block.fibers[current];
+	if (fiber.begun) {
+		_longjmp(fiber.place, 1);
+	}
+	fiber.begun = true;
+	ucontext_t context;
+	getcontext(&context);
+	context.uc_stack.ss_sp = fiber.stack.data();
+	context.uc_stack.ss_size = STACK;
+	makecontext(&context, run_fiber, 0);
+	setcontext(&context);
 }
 
 bool all(u32 first, u32 count, State state) {
@@ -75,11 +101,6 @@ void release(u32 first, u32 count) {
 // Runs all threads of the block to their end; false if some wait for others that never come.
 bool run_block(u32 threads) {
 	for (Fiber &fiber : block.fibers) {
-		getcontext(&fiber.context);
-		fiber.context.uc_stack.ss_sp = fiber.stack.data();
-		fiber.context.uc_stack.ss_size = STACK;
-		fiber.context.uc_link = &scheduler;
-		makecontext(&fiber.context, run_fiber, 0);
 		fiber.state = State::Runs;
 		fiber.exchanges = 0;
 		fiber.open.clear();
@@ -91,7 +112,7 @@ bool run_block(u32 threads) {
 			// Forwards and backwards in turn: nothing may depend on the order.
 			current = pass % 2 ? threads - 1 - i : i;
 			if (block.fibers[current].state == State::Runs) {
-				swapcontext(&scheduler, &block.fibers[current].context);
+				enter();
 				progress = true;
 			}
 		}
@@ -199,13 +220,17 @@ extern "C" int emulator_launch(const char *name, u32 blocks, u32 threads, void *
 	if (!threads || threads % WARP) {
 		return 2;
 	}
-	block.fibers.resize(threads);
+	if (block.fibers.size() != threads) {
+		block.fibers = std::vector<Fiber>(threads);
+	}
 	block.shown[0].resize(threads);
 	block.shown[1].resize(threads);
 	block.kernel = entry->run;
 	block.arguments = arguments;
 	for (block.index = 0; block.index < blocks; block.index++) {
 		if (!run_block(threads)) {
+			// These fibers stay where they wait.
+			block.fibers.clear();
 			return 3;
 		}
 	}

@@ -93,6 +93,7 @@ fn should_have_room_for_all_devices_of_a_worker() {
 		}
 		next_window();
 		for device in 0..16 {
+			trust(1, device);
 			let chain = chain(1, device, 1, &mut Scalar);
 			send(1, commit_call(device, &chain)).unwrap();
 		}

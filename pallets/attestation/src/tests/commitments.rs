@@ -72,6 +72,7 @@ fn should_take_one_commitment_of_a_device_in_a_window() {
 		AuditRate::set(Permill::zero());
 		send(1, enrol_call(1, 0, 1)).unwrap();
 		let window = enrolled(1);
+		trust(1, 0);
 		assert_ok!(send(1, commit(window.id, 0, 1)));
 		assert_refused(1, commit(window.id, 0, 2), Error::AlreadyCommitted);
 		assert_ok!(send(1, commit(window.id, 1, 1)));
@@ -139,6 +140,7 @@ fn should_audit_as_many_as_the_rate_says() {
 				for w in 1..=WORKERS {
 					let commitment = H256::from_low_u64_le(u64::from(device) << 8 | u64::from(w));
 					let window = window.id;
+					trust(w, device);
 					let call = AttestationCall::Commit { window, device, rounds: 1, commitment };
 					send(w, call).unwrap();
 				}

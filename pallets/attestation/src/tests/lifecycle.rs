@@ -86,10 +86,42 @@ fn should_tell_each_step_by_one_event() {
 fn should_certify_without_a_reveal_when_the_lot_asks_for_none() {
 	ExtBuilder::default().build_and_execute(|| {
 		AuditRate::set(Permill::zero());
-		audited(1, 100, &mut Scalar);
+		enrolled(1);
+		trust(1, 0);
+		run_blocks(3);
+		let chain = chain(1, 0, 100, &mut Scalar);
+		send(1, commit_call(0, &chain)).unwrap();
+		run_blocks(4);
 		assert_eq!(pending(1, 0), None);
 		assert!(!certificates(1)[0].audited);
 		assert_eq!(IoAttestation::proven(key(1)), 2);
+	});
+}
+
+#[test]
+fn should_always_audit_claims_that_nothing_speaks_for() {
+	ExtBuilder::default().build_and_execute(|| {
+		AuditRate::set(Permill::zero());
+		let claim = |rounds, audit| {
+			next_window();
+			let chain = chain(1, 0, rounds, &mut Scalar);
+			send(1, commit_call(0, &chain)).unwrap();
+			run_blocks(4);
+			assert_eq!(pending(1, 0).is_some(), audit, "{rounds} rounds");
+			if audit {
+				send(1, reveal_call(1, 0, &chain, &mut Scalar)).unwrap();
+			}
+			assert_eq!(certificates(1)[0].audited, audit);
+		};
+		enrol(1);
+		// 4 million operations a second, which nobody has seen before; the same, and a quarter more; twice as much.
+		claim(50, true);
+		claim(50, false);
+		claim(61, false);
+		claim(122, true);
+		// After a while nobody remembers.
+		run_blocks(CertificateTtl::get());
+		claim(50, true);
 	});
 }
 

@@ -232,3 +232,114 @@ fn spec(
 		verification,
 	})
 }
+
+#[cfg(test)]
+mod tests {
+	use clap::Parser;
+
+	use super::*;
+
+	#[derive(Parser)]
+	struct Line {
+		#[command(flatten)]
+		args: MatmulArgs,
+	}
+
+	fn args(more: &[&str]) -> MatmulArgs {
+		let line = ["io", "--left", "a", "--right", "b", "--price", "0.5", "--output", "o"];
+		Line::try_parse_from(line.iter().chain(more)).map(|line| line.args).unwrap()
+	}
+
+	/// A .npy file with ones of int8.
+	fn ones(dir: &Path, name: &str, rows: u32, columns: u32) -> std::path::PathBuf {
+		let mut bytes = npy::i32_header(rows, columns);
+		let at = bytes.windows(3).position(|bytes| bytes == b"<i4").unwrap();
+		bytes[at..at + 3].copy_from_slice(b"|i1");
+		bytes.resize(bytes.len() + (rows * columns) as usize, 1);
+		let path = dir.join(name);
+		std::fs::write(&path, bytes).unwrap();
+		path
+	}
+
+	fn content(len: u64) -> Content {
+		Content { hash: sp_core::H256::repeat_byte(4), len, path: "input".into() }
+	}
+
+	#[test]
+	fn should_make_a_job_of_exactly_what_the_product_needs() {
+		let dir = tempfile::tempdir().unwrap();
+		let (left, right) = (ones(dir.path(), "a", 30, 1000), ones(dir.path(), "b", 1000, 70));
+		let given = args(&["--min-perf", "250", "--run-blocks", "9"]);
+		let (input, verification) = prepare(&left, &right, Verify::Dispute, 44).unwrap();
+		let mut bytes = Vec::new();
+		input.write(&mut bytes).unwrap();
+		let url = "http://10.0.0.1:9/v1/content/04".to_owned();
+		let content = content(bytes.len() as u64);
+		let spec =
+			spec(&given, votes(&given).unwrap(), 2, input.shape(), verification, &content, url)
+				.unwrap();
+		let Program::Kernel { kind } = &spec.program else { panic!("{:?}", spec.program) };
+		let shape = matmul::shape(kind).unwrap();
+		assert_eq!((shape.m(), shape.k(), shape.n()), (30, 1000, 70));
+		assert_eq!((spec.replicas, spec.quorum, spec.class), (1, 1, 2));
+		assert_eq!((spec.min_perf, spec.run_blocks), (250_000, 9));
+		assert_eq!(spec.price_per_unit, 500_000_000_000);
+		assert_eq!(spec.max_units, 1);
+		assert_eq!(spec.input_len, 30 * 1000 + 1000 * 70 + 32);
+		assert_eq!(spec.input_len, matmul::input_len(&shape, &spec.verification));
+		assert!(spec.program_at.is_empty() && spec.args.is_empty());
+		assert_eq!(spec.input_at.len(), 1);
+		assert!(matches!(spec.verification, Verification::Dispute { blocks: 44, .. }));
+		assert!(u64::from(spec.max_memory) * MIB >= matmul::memory(&shape));
+		assert!(spec.max_output >= 4 * 30 * 70);
+	}
+
+	#[test]
+	fn should_ask_several_workers_only_when_they_vote() {
+		assert_eq!(votes(&args(&["--verify", "quorum"])).unwrap(), (3, 2));
+		let many = args(&["--verify", "quorum", "--replicas", "5", "--quorum", "4"]);
+		assert_eq!(votes(&many).unwrap(), (5, 4));
+		assert!(votes(&args(&["--verify", "quorum", "--replicas", "5", "--quorum", "2"])).is_err());
+		for verify in ["dispute", "product"] {
+			assert_eq!(votes(&args(&["--verify", verify])).unwrap(), (1, 1));
+			assert!(votes(&args(&["--verify", verify, "--replicas", "2"])).is_err());
+		}
+	}
+
+	#[test]
+	fn should_bind_the_job_to_the_matrices() {
+		let dir = tempfile::tempdir().unwrap();
+		let (left, right) = (ones(dir.path(), "a", 3, 4), ones(dir.path(), "b", 4, 5));
+		for how in [Verify::Quorum, Verify::Dispute, Verify::Product] {
+			let (input, verification) = prepare(&left, &right, how, 10).unwrap();
+			assert!(input.bind(&verification).unwrap().fits().unwrap());
+			assert_eq!(matmul::has_seed(&verification), how != Verify::Quorum);
+			assert_eq!(find_wrong(&input, &[4; 15]), None);
+			assert!(find_wrong(&input, &[5; 15]).is_some());
+		}
+	}
+
+	fn find_wrong(input: &Input, product: &[i32]) -> Option<(u32, u32)> {
+		input.wrong_entry(product).unwrap()
+	}
+
+	#[test]
+	fn should_say_what_is_wrong_with_the_matrices() {
+		let dir = tempfile::tempdir().unwrap();
+		let file = |rows, columns| ones(dir.path(), &format!("{rows}x{columns}"), rows, columns);
+		let message = |left: &Path, right: &Path, how| match prepare(left, right, how, 1) {
+			Err(Error::Usage(message)) => message,
+			other => panic!("{:?}", other.map(|(_, verification)| verification)),
+		};
+		let unlike = message(&file(2, 3), &file(2, 3), Verify::Quorum);
+		assert!(unlike.contains("2 x 3 and the right one 2 x 3"), "{unlike}");
+		let large = message(&file(1, 1025), &file(1025, 1), Verify::Product);
+		assert!(large.contains("1025"), "{large}");
+		assert!(prepare(&file(1, 1025), &file(1025, 1), Verify::Dispute, 1).is_ok());
+		let text = dir.path().join("text");
+		std::fs::write(&text, "1 2 3").unwrap();
+		assert!(message(&text, &file(2, 3), Verify::Quorum).contains("no .npy file"));
+		let missing = prepare(&dir.path().join("none"), &text, Verify::Quorum, 1);
+		assert!(matches!(missing, Err(Error::File { .. })));
+	}
+}

@@ -139,6 +139,25 @@ fn should_give_up_when_cancelled_and_go_on_after_a_reset() {
 }
 
 #[test]
+fn should_end_when_another_thread_cancels_while_products_run() {
+	let dims = Dims::new(256, 256, 256).unwrap();
+	let entries = sequence(256 * 256, 3);
+	for (_, cpu) in all(2) {
+		let (started, wait) = std::sync::mpsc::channel();
+		let switch = cpu.cancel();
+		let other = std::thread::spawn(move || {
+			wait.recv().unwrap();
+			switch.cancel();
+		});
+		started.send(()).unwrap();
+		let end = std::iter::repeat_with(|| cpu.matmul_i8(dims, &entries, &entries, Layout::Rows))
+			.find_map(Result::err);
+		assert_eq!(end, Some(Error::Cancelled));
+		other.join().unwrap();
+	}
+}
+
+#[test]
 fn should_name_every_kernel_when_asked_by_name() {
 	for kernel in Kernel::ALL {
 		assert_eq!(Kernel::from_name(kernel.name()), Some(kernel));
@@ -153,6 +172,7 @@ fn should_name_every_kernel_when_asked_by_name() {
 }
 
 mod rounds {
+	use hex_literal::hex;
 	use io_tflops::{
 		params::ARITH_INT8,
 		prover::{Chain, MatMul, Scalar},
@@ -187,6 +207,23 @@ mod rounds {
 					cpu.product(&params, &key_a, &key_b, &mut c).unwrap();
 					assert!(c == product, "{name}, {threads} threads, {params:?}");
 				}
+			}
+		}
+	}
+
+	#[test]
+	fn should_give_the_golden_roots_when_the_published_chain_is_computed() {
+		// The test vector of the protocol's definition.
+		let seed = hex!("b140139198440a2c60e808bde8de898e2c6f6a3a489ff7d3381417bd2136ff35");
+		for threads in [1, 2] {
+			for (name, mut cpu) in all(threads) {
+				let mut chain = Chain::new(toys()[0], seed);
+				(0..2).for_each(|_| chain.round(&mut cpu).unwrap());
+				let roots = [
+					hex!("658affc39de349a289fd1431d85a6f548430bd51316455e96c3027ce2df29e3c"),
+					hex!("f83362f0a77d79d48b15d8289ef36e45b6908a0a77e9073b892dcc2c49dfc22a"),
+				];
+				assert_eq!(chain.roots(), roots, "{name}");
 			}
 		}
 	}

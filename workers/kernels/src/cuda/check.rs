@@ -17,8 +17,8 @@ const STATE: Hash = *b"ionet kernels check, state of it";
 /// # Errors
 /// [`GpuError::Wrong`] if they differ, or what the device refuses.
 pub(super) fn check<G: Gpu>(device: &mut CudaMatMul<G>) -> Result<(), GpuError> {
-	// Several tiles high and wide, two lanes.
-	let params = Params::new(ARITH_INT8, 256, 256, 128, 2)
+	// Two tiles high, two lanes.
+	let params = Params::new(ARITH_INT8, 256, 128, 128, 2)
 		.map_err(|_| GpuError::Wrong("dimensions of the check"))?;
 	let on_gpu = device.lane_roots(&params, &STATE)?;
 	let Ok(on_cpu) = Scalar.lane_roots(&params, &STATE);
@@ -26,14 +26,15 @@ pub(super) fn check<G: Gpu>(device: &mut CudaMatMul<G>) -> Result<(), GpuError> 
 		return Err(GpuError::Wrong("streams, products or hashes"));
 	}
 
-	const SIDE: usize = 130;
-	let (least, most) = (vec![-128i8; SIDE * SIDE], vec![127i8; SIDE * SIDE]);
+	// Rows of A and columns of B are all -128 or all 127, in turn; the sides are no multiple of anything.
+	const SIDE: usize = 131;
+	let extreme = |line: usize| if line.is_multiple_of(2) { -128 } else { 127 };
+	let lines: Vec<i8> = (0..SIDE).flat_map(|line| [extreme(line) as i8; SIDE]).collect();
 	let dims = Dims::new(SIDE, SIDE, SIDE)?;
-	for (a, b, entry) in [(&least, &least, 128 * 128), (&least, &most, -128 * 127)] {
-		let c = device.matmul_i8(a, b, dims, Layout::Columns)?;
-		if c.iter().any(|found| *found != entry * SIDE as i32) {
-			return Err(GpuError::Wrong("products of extremes"));
-		}
+	let found = device.matmul_i8(&lines, &lines, dims, Layout::Columns)?;
+	let expected = |at: usize| extreme(at / SIDE) * extreme(at % SIDE) * SIDE as i32;
+	if (0..).map(expected).zip(&found).any(|(expected, found)| expected != *found) {
+		return Err(GpuError::Wrong("products of extremes"));
 	}
 	Ok(())
 }
