@@ -187,7 +187,7 @@ fn blake3_of(points: &[u8]) -> [u8; 32] {
 /// Rows and columns for which lists have `l` points: `2 m + n = l`.
 fn lists(l: u32) -> (u32, u32) {
 	let n = (l / 3).max(1);
-	let n = if (l - n) % 2 == 0 { n } else { n + 1 };
+	let n = if (l - n).is_multiple_of(2) { n } else { n + 1 };
 	((l - n) / 2, n)
 }
 

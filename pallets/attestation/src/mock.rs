@@ -274,14 +274,9 @@ fn reset_statics() {
 }
 
 /// Builds the state that a test starts from: classes 0 and 1, operators with stake, nobody enrolled, no window.
+#[derive(Default)]
 pub(crate) struct ExtBuilder {
 	predictable: bool,
-}
-
-impl Default for ExtBuilder {
-	fn default() -> Self {
-		Self { predictable: false }
-	}
 }
 
 impl ExtBuilder {

@@ -8,9 +8,13 @@ constexpr u32 STEP = 64;
 constexpr u32 CHUNKS = STEP / 16;
 // Stages in shared memory: one that is multiplied, the others on their way. 48 KiB, what every GPU gives.
 constexpr u32 STAGES = 3;
-// Eight warps, two above each other and four side by side, of 64 x 32 entries each: 4 x 4 of what one mma computes.
+constexpr u32 THREADS = 128;
+// Four warps, two above each other and two side by side, of 64 x 64 entries each: 4 x 8 of what one mma computes. With
+// smaller shares, shared memory could not be read as fast as tensor cores multiply.
 constexpr u32 WARP_ROWS = 64;
-constexpr u32 WARP_COLUMNS = 32;
+constexpr u32 WARP_COLUMNS = 64;
+constexpr u32 ROWS = WARP_ROWS / 16;
+constexpr u32 COLUMNS = WARP_COLUMNS / 8;
 
 // Place of a chunk in a stage. Exclusive-or with the row spreads any eight rows of a column of chunks over all banks.
 DEVICE u32 place(u32 row, u32 chunk) { return row * STEP + ((chunk ^ (row / 2 % CHUNKS)) * 16); }
@@ -25,13 +29,13 @@ DEVICE void multiply(const u8 *a, const u8 *b, Entry *c, u32 tile_rows, u32 tile
 	const Tile tile = tile_of(block_index(), tile_rows, tile_columns);
 	const u32 thread = thread_index();
 	const u32 lane = thread % 32;
-	const u32 warp_row = thread / 32 / 4 * WARP_ROWS;
-	const u32 warp_column = thread / 32 % 4 * WARP_COLUMNS;
+	const u32 warp_row = thread / 32 / 2 * WARP_ROWS;
+	const u32 warp_column = thread / 32 % 2 * WARP_COLUMNS;
 	a += (u64)tile.row * TILE * k;
 	b += (u64)tile.column * TILE * k;
 
 	const u32 steps = k / STEP;
-	// Each thread brings two chunks of A and two of B.
+	// Each thread brings four chunks of A and four of B.
 	auto fetch = [&](u32 step) {
 #pragma unroll
 		for (u32 i = 0; i < TILE * CHUNKS / THREADS; i++) {
@@ -43,11 +47,11 @@ DEVICE void multiply(const u8 *a, const u8 *b, Entry *c, u32 tile_rows, u32 tile
 		}
 	};
 
-	i32 sum[4][4][4];
+	i32 sum[ROWS][COLUMNS][4];
 #pragma unroll
-	for (u32 i = 0; i < 4; i++) {
+	for (u32 i = 0; i < ROWS; i++) {
 #pragma unroll
-		for (u32 j = 0; j < 4; j++) {
+		for (u32 j = 0; j < COLUMNS; j++) {
 #pragma unroll
 			for (u32 entry = 0; entry < 4; entry++) {
 				sum[i][j][entry] = 0;
@@ -78,19 +82,19 @@ DEVICE void multiply(const u8 *a, const u8 *b, Entry *c, u32 tile_rows, u32 tile
 #pragma unroll
 		for (u32 half = 0; half < CHUNKS / 2; half++) {
 			// Two times eight columns of B for each load: columns 0..8 low and high chunk, then 8..16 likewise.
-			u32 columns[2][4];
+			u32 columns[COLUMNS / 2][4];
 #pragma unroll
-			for (u32 j = 0; j < 2; j++) {
+			for (u32 j = 0; j < COLUMNS / 2; j++) {
 				const u32 column = warp_column + j * 16 + lane / 16 * 8 + lane % 8;
 				load_matrices(columns[j], now_b + place(column, half * 2 + lane / 8 % 2));
 			}
 #pragma unroll
-			for (u32 i = 0; i < 4; i++) {
+			for (u32 i = 0; i < ROWS; i++) {
 				// Rows 0..16 low chunk, then high chunk.
 				u32 rows[4];
 				load_matrices(rows, now_a + place(warp_row + i * 16 + lane % 16, half * 2 + lane / 16));
 #pragma unroll
-				for (u32 j = 0; j < 4; j++) {
+				for (u32 j = 0; j < COLUMNS; j++) {
 					const u32 pair[2] = {columns[j / 2][j % 2 * 2], columns[j / 2][j % 2 * 2 + 1]};
 					multiply_add(sum[i][j], rows, pair);
 				}
@@ -103,9 +107,9 @@ DEVICE void multiply(const u8 *a, const u8 *b, Entry *c, u32 tile_rows, u32 tile
 	Entry *to = c + ((u64)tile.row * TILE + warp_row + lane / 4) * pitch + (u64)tile.column * TILE + warp_column +
 				lane % 4 * 2;
 #pragma unroll
-	for (u32 i = 0; i < 4; i++) {
+	for (u32 i = 0; i < ROWS; i++) {
 #pragma unroll
-		for (u32 j = 0; j < 4; j++) {
+		for (u32 j = 0; j < COLUMNS; j++) {
 			store_pair(to + (i * 16) * pitch + j * 8, sum[i][j][0], sum[i][j][1]);
 			store_pair(to + (i * 16 + 8) * pitch + j * 8, sum[i][j][2], sum[i][j][3]);
 		}
@@ -114,10 +118,10 @@ DEVICE void multiply(const u8 *a, const u8 *b, Entry *c, u32 tile_rows, u32 tile
 
 } // namespace mma
 
-KERNEL BOUNDS(256, 2) gemm_mma_u16(const u8 *a, const u8 *b, u16 *c, u32 tile_rows, u32 tile_columns, u32 k) {
+KERNEL BOUNDS(128, 2) gemm_mma_u16(const u8 *a, const u8 *b, u16 *c, u32 tile_rows, u32 tile_columns, u32 k) {
 	mma::multiply(a, b, c, tile_rows, tile_columns, k);
 }
 
-KERNEL BOUNDS(256, 2) gemm_mma_i32(const u8 *a, const u8 *b, i32 *c, u32 tile_rows, u32 tile_columns, u32 k) {
+KERNEL BOUNDS(128, 2) gemm_mma_i32(const u8 *a, const u8 *b, i32 *c, u32 tile_rows, u32 tile_columns, u32 k) {
 	mma::multiply(a, b, c, tile_rows, tile_columns, k);
 }

@@ -1,9 +1,8 @@
-// What the products share: tiles of 128 x 128 entries of C, one for each block of 256 threads.
+// What the products share: tiles of 128 x 128 entries of C, one for each block.
 #pragma once
 #include "device.h"
 
 constexpr u32 TILE = 128;
-constexpr u32 THREADS = 256;
 
 struct Tile {
 	u32 row, column;

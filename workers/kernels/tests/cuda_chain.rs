@@ -204,6 +204,26 @@ fn should_stop_and_go_on_when_it_is_cancelled() {
 }
 
 #[test]
+fn should_leave_an_idle_gpu_when_it_is_cancelled_on_the_way() {
+	let params = params(512, 512, 64, 4);
+	let cancel = Cancel::new();
+	let watch = Watch { cancel: cancel.clone(), ..Watch::default() };
+	let gpu = Emulator::new(Order::Mixed(4));
+	let device = CudaMatMul::with_gemm(gpu, Gemm::Mma, watch).unwrap();
+	let mut device = device.with_memory_limit(900_000);
+	let Ok(expected) = Scalar.lane_roots(&params, &[3; 32]);
+	for kernels in [1, 10, 25] {
+		device.gpu().cancel_after(kernels, cancel.clone());
+		let cancelled = Err(GpuError::Refused(Error::Cancelled));
+		assert_eq!(device.lane_roots(&params, &[3; 32]), cancelled);
+		assert!(device.gpu().is_idle());
+		cancel.reset();
+		device.gpu().cancel_after(0, Cancel::new());
+	}
+	assert_eq!(device.lane_roots(&params, &[3; 32]).unwrap(), expected);
+}
+
+#[test]
 fn should_give_all_memory_back_when_it_is_dropped() {
 	let gpu = Emulator::new(Order::Side);
 	let in_use = gpu.in_use();

@@ -23,7 +23,7 @@ use cust::{
 
 use super::{
 	driver_status,
-	kernel::{Argument, Gemm, Kernel, Slot, MODULES, THREADS},
+	kernel::{Argument, Gemm, Kernel, Slot, MODULES},
 	DriverError, Facts, Gpu, GpuError, Place, Queue,
 };
 
@@ -298,7 +298,7 @@ impl Gpu for CudaGpu {
 				blocks,
 				1,
 				1,
-				THREADS,
+				kernel.threads(),
 				1,
 				1,
 				0,
@@ -339,5 +339,26 @@ impl Gpu for CudaGpu {
 
 	fn abandon(&self) {
 		self.context.hung.store(true, Ordering::Relaxed);
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn should_move_to_another_thread_when_a_worker_does() {
+		fn moves<T: Send>() {}
+		moves::<super::super::CudaMatMul<CudaGpu>>();
+	}
+
+	#[test]
+	fn should_tell_a_lost_device_from_a_refused_call_when_the_driver_fails() {
+		for error in [CudaError::IllegalAddress, CudaError::EccUncorrectable, CudaError::NoDevice] {
+			assert!(failed("a kernel", error).is_fatal(), "{error:?}");
+		}
+		let refused = failed("a stream", CudaError::InvalidValue);
+		assert!(!refused.is_fatal());
+		assert_eq!(refused.to_string(), "the CUDA driver refuses a stream: InvalidValue");
 	}
 }

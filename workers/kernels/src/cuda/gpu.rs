@@ -159,7 +159,7 @@ pub trait Gpu {
 		to: &mut [u8],
 	) -> Result<(), GpuError>;
 
-	/// Puts a kernel into a queue, with [`THREADS`] threads for each of `blocks` blocks.
+	/// Puts a kernel into a queue, with [`Kernel::threads`] threads for each of `blocks` blocks.
 	///
 	/// # Safety
 	/// The arguments are those of the kernel, in its order, and with them it stays inside of their memories, which live

@@ -24,7 +24,7 @@ impl<G: Gpu> CudaMatMul<G> {
 		let (m, k, n) = (dims.m(), dims.k(), dims.n());
 		dims.check(a.len(), b.len(), m * n)?;
 		let mut c = try_vec(m * n)?;
-		if m * k * n > 0 {
+		if m > 0 && k > 0 && n > 0 {
 			self.release();
 			self.settled(|device| device.multiply(a, b, dims, layout, &mut c))?;
 		}

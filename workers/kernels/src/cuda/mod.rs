@@ -19,5 +19,5 @@ pub use device::{devices, CudaGpu, CudaMemory};
 pub use driver::{driver_status, DriverError, DriverInfo};
 pub use error::GpuError;
 pub use gpu::{Facts, Gpu, Place, Queue, Rows, Watch, QUEUES};
-pub use kernel::{Argument, Element, Gemm, Kernel, Slot, STREAM_BLOCK, THREADS, TILE};
+pub use kernel::{Argument, Element, Gemm, Kernel, Slot, STREAM_BLOCK, TILE};
 pub use matmul::CudaMatMul;

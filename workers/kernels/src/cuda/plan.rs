@@ -8,6 +8,8 @@ use super::{
 /// Tiles of one step. Enough to fill the largest GPU many times over, so that little is lost when the last ones end, and
 /// few enough that a lane has several steps: streams and hashes of one run next to the product of another.
 const TILES: u32 = 4096;
+/// Most tiles that a panel is wide: eight million columns.
+const WIDEST: u32 = 1 << 16;
 /// Tiles that a panel should be high and wide, since narrower ones read more than they multiply.
 const SIDE: u32 = 8;
 
@@ -44,7 +46,7 @@ impl Plan {
 	/// [`GpuError::TooSmall`] if those of a single tile do not fit.
 	pub(super) fn new(task: &Task, available: u64) -> Result<Self, GpuError> {
 		let (all_rows, all_columns) = (task.m.div_ceil(TILE).max(1), task.n.div_ceil(TILE).max(1));
-		let mut columns = all_columns;
+		let mut columns = all_columns.min(WIDEST);
 		let mut rows = (TILES / columns).clamp(1, all_rows);
 		loop {
 			let plan = Self { rows: rows * TILE, columns: columns * TILE };
@@ -129,5 +131,8 @@ mod tests {
 		let plan = Plan::new(&task, GIB).unwrap();
 		assert_eq!(plan, Plan { rows: 128, columns: 256 });
 		assert_eq!(plan.bytes(&task), 128 * 64 + 256 * 64 + 128 * 256 * 4);
+		let most = Task { m: u32::MAX, n: u32::MAX, k: 65_536, entry: 4, copies: 1, fixed: 0 };
+		let plan = Plan::new(&most, GIB).unwrap();
+		assert!(plan.bytes(&most) <= GIB && plan.bytes(&most) > GIB / 4, "{plan:?}");
 	}
 }

@@ -15,7 +15,10 @@ use std::{
 	rc::Rc,
 };
 
-use io_kernels::cuda::{Argument, Facts, Gpu, GpuError, Kernel, Place, Queue, Slot, THREADS};
+use io_kernels::{
+	cuda::{Argument, Facts, Gpu, GpuError, Kernel, Place, Queue, Slot},
+	Cancel,
+};
 use libloading::Library;
 
 type Launch = unsafe extern "C" fn(*const c_char, c_uint, c_uint, *const *const c_void) -> c_int;
@@ -85,6 +88,8 @@ pub struct Emulator {
 	random: Cell<u64>,
 	queues: RefCell<[VecDeque<Work>; 2]>,
 	in_use: Rc<Cell<u64>>,
+	/// Kernels that run until somebody cancels.
+	cancel: RefCell<Option<(u32, Cancel)>>,
 }
 
 fn index(queue: Queue) -> usize {
@@ -114,7 +119,18 @@ impl Emulator {
 			random: Cell::new(random),
 			queues: RefCell::default(),
 			in_use: Rc::default(),
+			cancel: RefCell::default(),
 		}
+	}
+
+	/// Pulls `cancel` when so many more kernels have run.
+	pub fn cancel_after(&self, kernels: u32, cancel: Cancel) {
+		*self.cancel.borrow_mut() = Some((kernels, cancel));
+	}
+
+	/// Whether nothing is left to do.
+	pub fn is_idle(&self) -> bool {
+		self.queues.borrow().iter().all(VecDeque::is_empty)
 	}
 
 	/// Bytes that are allocated. To be kept and asked when the emulator is gone.
@@ -174,9 +190,17 @@ impl Emulator {
 		// SAFETY: the function has this signature; the arguments are the kernel's, by the word of who launched it.
 		let result = unsafe {
 			let launch = self.library.get::<Launch>(b"emulator_launch\0").unwrap();
-			launch(name.as_ptr(), blocks, THREADS, arguments.as_ptr())
+			launch(name.as_ptr(), blocks, kernel.threads(), arguments.as_ptr())
 		};
 		assert_eq!(result, 0, "{kernel:?} does not run to its end");
+
+		let mut cancel = self.cancel.borrow_mut();
+		if let Some((kernels, cancel)) = &mut *cancel {
+			*kernels = kernels.saturating_sub(1);
+			if *kernels == 0 {
+				cancel.cancel();
+			}
+		}
 	}
 
 	fn push(&self, queue: Queue, work: Work) {

@@ -4,6 +4,7 @@
 mod chain;
 mod faults;
 mod fetching;
+mod kernels;
 mod kill;
 mod life;
 mod machine;

@@ -3,7 +3,10 @@
 
 use std::{
 	collections::BTreeMap,
-	sync::atomic::{AtomicUsize, Ordering},
+	sync::{
+		Arc,
+		atomic::{AtomicUsize, Ordering},
+	},
 	time::Duration,
 };
 
@@ -13,10 +16,12 @@ use io_primitives::{
 };
 use io_worker::{
 	agent::{Agent, Settings},
+	attest::product::Products,
 	config,
 	content::{Bounds, Store},
 	fetch::Fetcher,
 	journal::Journal,
+	kernel::{CpuDevice, Kernels},
 	keystore::Keys,
 	metrics::Metrics,
 	runner::Runner,
@@ -91,7 +96,10 @@ impl World {
 		let settings = config::Fetch { allow_private_addresses: true, ..Default::default() };
 		let fetcher = Fetcher::new(settings, store.clone()).unwrap();
 		let executor = io_executor::Executor::new(io_executor::Config::default()).unwrap();
-		let runner = Runner::new(executor, store, fetcher, 2, config::Run::default());
+		let products = Products::new(folder);
+		let device = Arc::new(CpuDevice::detect(1));
+		let kernels = Kernels::new(device, products, keys.worker());
+		let runner = Runner::new(executor, kernels, store, fetcher, 2, config::Run::default());
 		let settings =
 			Settings { capacity: 2, accept_margin: 4, public_url: "http://127.0.0.1:1".into() };
 		let handle = runtime.handle().clone();
