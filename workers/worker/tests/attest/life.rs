@@ -11,12 +11,12 @@ use crate::{
 	machine::Machine,
 };
 
-const ENABLED: Settings = Settings { enabled: true, stake_percent: 50 };
+const ENABLED: Settings = Settings { enabled: true, stake_percent: 50, save_every: Duration::ZERO };
 
 fn set_up() -> (Machine, Chain) {
 	let machine = Machine::new();
 	let mut chain = Chain::new(machine.attester().worker());
-	chain.enrol(0, 2);
+	chain.enrol(0, 4);
 	(machine, chain)
 }
 
@@ -166,7 +166,8 @@ fn should_answer_the_audit_when_the_device_fails_now_and_then() {
 	chain.block(machine.attester());
 	machine.wait("fault", |status| status.devices[0].note.contains("out of order"));
 	// The device rests for two seconds, and the chain does not wait so long when blocks come at once.
-	machine.wait("answer", |_| !Chain::ask(machine.attester(), &chain.request()).unwrap().is_empty());
+	machine
+		.wait("answer", |_| !Chain::ask(machine.attester(), &chain.request()).unwrap().is_empty());
 	chain.until(machine.attester(), "certificate", |chain| chain.certified(1));
 }
 
@@ -227,11 +228,11 @@ fn should_not_commit_again_when_a_reorg_gives_the_window_another_seed() {
 
 #[test]
 fn should_take_part_when_the_chain_was_started_anew() {
-	let (machine, mut chain) = committed();
+	let (machine, chain) = committed();
 	let mut fresh = Chain::new(chain.worker);
 	fresh.view.now = 100;
 	fresh.view.slot = 100_000;
-	fresh.enrol(0, 2);
+	fresh.enrol(0, 4);
 	for _ in 0..10 {
 		fresh.block(machine.attester());
 	}
@@ -347,6 +348,7 @@ fn should_answer_but_not_commit_when_draining() {
 	}
 
 	let (machine, mut chain) = committed();
+	chain.again(machine.attester());
 	machine.attester().drain();
 	assert!(!machine.attester().risks().is_empty());
 	chain.until(machine.attester(), "audit", |chain| chain.view.commitments[0].audit.is_some());
@@ -457,6 +459,23 @@ fn should_enrol_anew_when_the_class_has_changed() {
 	let params = io_primitives::attestation::ClassParams { k: 32, ..TOY };
 	chain.view.classes = vec![(3, params)];
 	chain.until(machine.attester(), "enrolment", |chain| chain.view.enrolments[0].params == params);
+	assert!(chain.refused.is_empty(), "{:?}", chain.refused);
+}
+
+#[test]
+fn should_enrol_anew_when_other_lanes_would_be_better() {
+	let machine = Machine::new();
+	let mut chain = Chain::new(machine.attester().worker());
+	chain.enrol(0, 2);
+	chain.open_window(1);
+	chain.block(machine.attester());
+	machine.wait_for_rounds(3);
+	let window = chain.view.window.unwrap();
+	while chain.view.slot <= window.last_slot {
+		chain.block(machine.attester());
+		assert_eq!(chain.enrolment(0).unwrap().lanes, 2, "not in a window");
+	}
+	chain.until(machine.attester(), "enrolment", |chain| chain.enrolment(0).unwrap().lanes == 4);
 	assert!(chain.refused.is_empty(), "{:?}", chain.refused);
 }
 

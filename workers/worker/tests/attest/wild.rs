@@ -49,7 +49,7 @@ proptest! {
 	) {
 		let mut machine = Machine::new();
 		let mut chain = Chain::new(machine.attester().worker());
-		chain.enrol(0, 2);
+		chain.enrol(0, 4);
 		let mut stale = chain.request();
 		let mut deaf = 0u32;
 		for event in events {
