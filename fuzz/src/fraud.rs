@@ -9,9 +9,9 @@ use crate::damage::damaged;
 
 /// A dispute of toy dimensions with damage, and the input itself as a dispute.
 ///
-/// Input: seven bytes that choose m, k, n, row, column, what is added to the disputed entry, and by how much the dispute is too
-/// long or short; then three bytes for each change: where (16 bits, little-endian), and what to XOR there. Only a dispute
-/// without damage, about an entry that is wrong, may convict.
+/// Input: seven bytes that choose m, k, n, row, column, what is added to the disputed entry, and by how much the
+/// dispute is too long or short; then three bytes for each change: where (16 bits, little-endian), and what to XOR
+/// there. Only a dispute without damage, about an entry that is wrong, may convict.
 pub fn fraud(bytes: &[u8]) {
 	let Some(([m, k, n, row, column, added, resize], changes)) = bytes.split_first_chunk() else {
 		return;

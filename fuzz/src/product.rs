@@ -36,9 +36,9 @@ fn right(k: u32) -> (Statement, Vec<u8>) {
 
 /// A right proof with damage, and the input itself as a proof.
 ///
-/// Input: a byte that chooses the proof, one by how much it is too long or short, and one whose lowest bit says
-/// whether the statement is made to fit the damaged commitments; then three bytes for each change: where (16 bits, little-endian),
-/// and what to XOR there. Only a proof without damage may pass.
+/// Input: a byte that chooses the proof, one by how much it is too long or short, and one whose lowest bit says whether
+/// the statement is made to fit the damaged commitments; then three bytes for each change: where (16 bits,
+/// little-endian), and what to XOR there. Only a proof without damage may pass.
 pub fn product(bytes: &[u8]) {
 	let Some(([which, resize, fit], changes)) = bytes.split_first_chunk() else {
 		return;
