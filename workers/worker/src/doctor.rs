@@ -1,6 +1,6 @@
 //! `io-worker doctor`: looks at everything that a worker needs, and says how to repair what is wrong.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use comfy_table::{ContentArrangement, Table, presets::UTF8_BORDERS_ONLY};
 use io_client::Client;
@@ -376,25 +376,7 @@ async fn gateway(config: &Config, keys: Option<PublicKeys>, report: &mut Report)
 		return None;
 	}
 	report.ok("gateway", format!("the worker runs at {address}"));
-	match status.last_sync_seconds {
-		Some(age) if age <= MAX_SYNC_AGE => report.ok(
-			"calls of a node",
-			format!("the last was {age} s ago, block {}", status.best_block),
-		),
-		None if status.up_seconds < MAX_SYNC_AGE => report.warn(
-			"calls of a node",
-			format!("not yet: the worker has run for {} s", status.up_seconds),
-			"wait for the node's next block",
-		),
-		age => report.fail(
-			"calls of a node",
-			age.map_or("no node ever called".into(), |age| format!("the last was {age} s ago")),
-			format!(
-				"start the node with `--offchain-worker always` on this machine, tell it of http://{address} \
-				 if that is not the default (offchain storage io/gateways), or set chain.rpc"
-			),
-		),
-	}
+	calls_of_a_node(&status, address, report);
 	match (status.registered, status.online) {
 		(true, true) => report.ok("on chain", "registered and online"),
 		(true, false) => report.warn(
@@ -410,6 +392,28 @@ async fn gateway(config: &Config, keys: Option<PublicKeys>, report: &mut Report)
 		_ => {},
 	}
 	Some(status)
+}
+
+fn calls_of_a_node(status: &Status, address: SocketAddr, report: &mut Report) {
+	let what = "calls of a node";
+	match status.last_sync_seconds {
+		Some(age) if age <= MAX_SYNC_AGE => {
+			report.ok(what, format!("the last was {age} s ago, block {}", status.best_block))
+		},
+		None if status.up_seconds < MAX_SYNC_AGE => report.warn(
+			what,
+			format!("not yet: the worker has run for {} s", status.up_seconds),
+			"wait for the node's next block",
+		),
+		age => report.fail(
+			what,
+			age.map_or("no node ever called".into(), |age| format!("the last was {age} s ago")),
+			format!(
+				"start the node with `--offchain-worker always` on this machine, tell it of http://{address} \
+				 if that is not the default (offchain storage io/gateways), or set chain.rpc"
+			),
+		),
+	}
 }
 
 async fn outputs(config: &Config, running: Option<&Status>, report: &mut Report) {
@@ -541,4 +545,65 @@ pub async fn fetch_status(gateway: &str) -> Result<Status, String> {
 	let url = format!("{}{}", gateway.trim_end_matches('/'), status::PATH);
 	let answer = http_client()?.get(&url).send().await.map_err(|e| e.to_string())?;
 	answer.error_for_status().map_err(|e| e.to_string())?.json().await.map_err(|e| e.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use crate::attest::status::{AttestStatus, CertificateStatus, DeviceStatus};
+
+	fn only(look: impl FnOnce(&mut Report)) -> (Level, String) {
+		let mut report = Report::default();
+		look(&mut report);
+		assert_eq!(report.0.len(), 1, "{:?}", report.0);
+		let Finding { level, found, .. } = report.0.remove(0);
+		(level, found)
+	}
+
+	fn calls(last: Option<u64>, up: u64) -> Level {
+		let status = Status { last_sync_seconds: last, up_seconds: up, ..Status::default() };
+		only(|report| calls_of_a_node(&status, ([127, 0, 0, 1], 9650).into(), report)).0
+	}
+
+	#[test]
+	fn should_give_a_node_its_first_minute_when_the_worker_has_just_started() {
+		assert_eq!(calls(None, 5), Level::Warn);
+		assert_eq!(calls(None, MAX_SYNC_AGE), Level::Fail);
+		assert_eq!(calls(Some(MAX_SYNC_AGE), 1000), Level::Ok);
+		assert_eq!(calls(Some(MAX_SYNC_AGE + 1), 1000), Level::Fail);
+	}
+
+	fn power(attestation: AttestStatus) -> (Level, String) {
+		let status = Status { last_sync_seconds: Some(1), attestation, ..Status::default() };
+		only(|report| super::attestation(&status, report))
+	}
+
+	#[test]
+	fn should_tell_how_the_proof_of_power_stands_when_the_worker_runs() {
+		let off = AttestStatus::default();
+		assert_eq!(power(off).0, Level::Ok);
+		let silent = AttestStatus { enabled: true, ..AttestStatus::default() };
+		assert_eq!(power(silent.clone()).0, Level::Warn);
+		let not_enrolled = AttestStatus {
+			last_sync_seconds: Some(1),
+			devices: vec![DeviceStatus::default()],
+			..silent
+		};
+		assert_eq!(power(not_enrolled.clone()).0, Level::Warn);
+		let device = DeviceStatus { enrolled: true, ..DeviceStatus::default() };
+		let certificate = CertificateStatus { mops: 2_000, blocks_left: 77, ..Default::default() };
+		let good = AttestStatus {
+			devices: vec![device.clone()],
+			certificates: vec![certificate],
+			proven_mops: 2_000,
+			..not_enrolled
+		};
+		let (level, found) = power(good.clone());
+		assert_eq!(level, Level::Ok);
+		assert!(found.contains("2.0 GOP/s") && found.contains("77 blocks"), "{found}");
+		let noted = DeviceStatus { note: "too little stake".into(), ..device };
+		let (level, found) = power(AttestStatus { devices: vec![noted], ..good });
+		assert_eq!(level, Level::Warn);
+		assert!(found.contains("too little stake"), "{found}");
+	}
 }

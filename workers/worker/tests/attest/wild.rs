@@ -63,7 +63,7 @@ proptest! {
 					chain.again(machine.attester());
 				},
 				Event::Stale => {
-					Chain::ask(machine.attester(), &stale).unwrap();
+					chain.ask(machine.attester(), &stale);
 					stale = chain.request();
 				},
 				Event::Deaf => deaf = 3,
