@@ -1,12 +1,29 @@
 #!/usr/bin/env bash
-# Measures the chain.
+# Measures the chain and the kernels.
 #
 #   scripts/bench.sh jobs [JOBS [WORKERS]]   jobs settled per block: at full weight, and on a dev chain under load
+#   scripts/bench.sh kernels                 int8 products on this CPU, beside other libraries and the instructions' peak, and what a
+#                                            proof of computing power costs besides the product
+#   scripts/bench.sh proofs                  verifying proofs of computing power; proving and verifying products
 #
 # IO_BENCH_BLOCK_TIME: milliseconds between the dev chain's blocks (6000, as on a real network).
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-[ "${1:-}" = jobs ] || { echo 'usage: scripts/bench.sh jobs [JOBS [WORKERS]]' >&2; exit 2; }
+case "${1:-}" in
+jobs) ;;
+kernels)
+	prepare
+	exec cargo run --release --quiet --manifest-path workers/kernels/bench/Cargo.toml
+	;;
+proofs)
+	prepare
+	exec cargo bench --locked -p io-tflops --features prover
+	;;
+*)
+	echo 'usage: scripts/bench.sh jobs [JOBS [WORKERS]] | kernels | proofs' >&2
+	exit 2
+	;;
+esac
 JOBS="${2:-600}"
 WORKERS="${3:-48}"
 BLOCK_TIME="${IO_BENCH_BLOCK_TIME:-6000}"

@@ -2,7 +2,7 @@
 # Installs what building and running IO Network needs on Debian or Ubuntu, and nothing twice.
 #
 #   scripts/setup.sh            install what is missing for building and the demo, say what was done
-#   scripts/setup.sh tests      the same, and Node.js for the polkadot.js tests
+#   scripts/setup.sh tests      the same, and what tests need: Node.js for polkadot.js, clang 14 and pip for the GPU kernels
 #   eval "$(scripts/setup.sh --env)"   the environment that a build needs (also used by the other scripts)
 #
 # Works as root and with sudo. What it needs: apt, and either rustup or a network to get it.
@@ -16,6 +16,8 @@ WASM_TARGET=wasm32v1-none
 # clang..zstd: the node's C and C++ dependencies. wasi-libc, libclang-rt-14-dev-wasm32, lld: the job programs. jq, xz-utils: the scripts.
 PACKAGES=(git curl ca-certificates gcc g++ make clang libclang-dev lld mold protobuf-compiler cmake pkg-config libssl-dev zstd jq xz-utils
 	python3 wasi-libc libclang-rt-14-dev-wasm32)
+# What only tests need: the GPU kernels' committed PTX is what clang 14 makes of them, and pip gets the assembler that checks it.
+TEST_PACKAGES=(clang-14 python3-pip)
 # Rust as the distribution ships it, with sources: only needed where rustup cannot download the WASM target.
 RUST_SOURCE_PACKAGES=(rustc-web cargo-web rust-web-src)
 
@@ -128,7 +130,10 @@ case "${1:-}" in
 		install_packages "${PACKAGES[@]}"
 		install_rust
 		install_wasm
-		[ "${1:-}" != tests ] || install_node
+		if [ "${1:-}" = tests ]; then
+			install_packages "${TEST_PACKAGES[@]}"
+			install_node
+		fi
 		say "ready: Rust $RUST_VERSION, $WASM_TARGET by $(rustup_has_wasm && echo rustup || echo 'the distribution'"'"'s sources')"
 		;;
 	*) die "unknown argument '$1' (none, tests, or --env)" ;;

@@ -38,6 +38,9 @@ fi
 phase 'job programs: rebuilt from source and compared'
 workers/examples/check.sh
 
+phase 'GPU kernels: PTX generated anew, compared, assembled'
+workers/kernels/cuda/check.sh
+
 phase 'whole system: node, three workers, CLI, faults'
 "$TARGET/io-system-tests"
 

@@ -1,7 +1,12 @@
 #![doc = include_str!("../README.md")]
 
+mod damage;
+mod fraud;
+mod product;
 mod reveal;
 
+pub use fraud::fraud;
+pub use product::product;
 pub use reveal::reveal;
 
 use codec::{DecodeAll, Encode};
@@ -78,6 +83,8 @@ mod tests {
 			("signed_worker_call", signed_worker_call),
 			("job_spec", job_spec),
 			("verify_reveal", reveal),
+			("fraud", fraud),
+			("product", product),
 		] {
 			for seed in seeds(target) {
 				for at in 0..seed.len() {

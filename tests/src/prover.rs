@@ -120,9 +120,8 @@ impl Prover {
 				&& enrolment.since < window.block
 			{
 				let class = enrolment.params;
-				let params =
-					Params::new(class.arith, class.m, class.n, class.k, enrolment.lanes)
-						.map_err(|e| anyhow!("the chain has odd dimensions: {e:?}"))?;
+				let params = Params::new(class.arith, class.m, class.n, class.k, enrolment.lanes)
+					.map_err(|e| anyhow!("the chain has odd dimensions: {e:?}"))?;
 				let (seed, worker) = (window.seed.0, self.worker().0);
 				let seed = transcript::device_seed(&seed, &worker, DEVICE, CLASS, &params);
 				return Ok((window.id, params, seed));
@@ -142,7 +141,8 @@ impl Prover {
 		.await?
 		.map_err(|error| anyhow!("the round failed: {error:?}"))?;
 		let commitment = H256(rounds.commitment());
-		self.send(AttestationCall::Commit { window, device: DEVICE, rounds: 1, commitment }).await?;
+		self.send(AttestationCall::Commit { window, device: DEVICE, rounds: 1, commitment })
+			.await?;
 		let view = self.audited().await?;
 		let (Some(pending), Some(enrolment)) = (view.commitments.first(), view.enrolments.first())
 		else {
@@ -152,8 +152,7 @@ impl Prover {
 		let openings = enrolment.params.openings;
 		let statement =
 			Statement { seed, params, rounds: 1, openings, commitment: commitment.0, challenge };
-		let proof =
-			tokio::task::spawn_blocking(move || false_reveal(&rounds, &statement)).await?;
+		let proof = tokio::task::spawn_blocking(move || false_reveal(&rounds, &statement)).await?;
 		let proof = proof.try_into().map_err(|_| anyhow!("the reveal is too long"))?;
 		self.send(AttestationCall::Reveal { window, device: DEVICE, proof }).await
 	}
@@ -162,7 +161,8 @@ impl Prover {
 	pub async fn commit_and_fall_silent(&self) -> Result<()> {
 		let (window, ..) = self.seed().await?;
 		let commitment = H256::repeat_byte(0x5e);
-		self.send(AttestationCall::Commit { window, device: DEVICE, rounds: 1, commitment }).await?;
+		self.send(AttestationCall::Commit { window, device: DEVICE, rounds: 1, commitment })
+			.await?;
 		self.audited().await.map(|_| ())
 	}
 

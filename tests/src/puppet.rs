@@ -17,6 +17,7 @@ use io_primitives::{
 	WorkerKey, WorkerView,
 	call::registration_payload,
 	digest::{Opening, commitment, result_digest},
+	job::OutputAt,
 };
 use sp_core::{H256, sr25519};
 use subxt_signer::sr25519::Keypair;
@@ -54,6 +55,7 @@ pub struct Puppet {
 	key: Keypair,
 	conduct: Conduct,
 	answer: Answer,
+	output_at: OutputAt,
 	openings: HashMap<(JobId, ReplicaId, u8), Opening>,
 	// Calls that were sent, with the block of sending.
 	sent: HashMap<Vec<u8>, u32>,
@@ -76,12 +78,19 @@ impl Puppet {
 			key: Keypair::from_uri(&uri.parse()?)?,
 			conduct,
 			answer,
+			output_at: OutputAt::default(),
 			openings: HashMap::new(),
 			sent: HashMap::new(),
 			seq: 0,
 			accepted_calls: Arc::default(),
 			samples: Arc::default(),
 		})
+	}
+
+	/// Lets it say where its output can be fetched.
+	pub fn serving(mut self, place: OutputAt) -> Puppet {
+		self.output_at = place;
+		self
 	}
 
 	/// Its public key.
@@ -156,7 +165,7 @@ impl Puppet {
 			{
 				let Opening { digest, units, exit_code, salt } =
 					self.opening(genesis, job, replica, attempt);
-				let output_at = Default::default();
+				let output_at = self.output_at.clone();
 				Some(WorkerCall::Reveal { job, replica, digest, units, exit_code, salt, output_at })
 			},
 			_ => None,

@@ -6,6 +6,7 @@ mod ending;
 mod faults;
 mod happy;
 mod lying;
+mod matmul;
 mod node_restart;
 mod parallel;
 mod programs;
@@ -51,6 +52,7 @@ pub fn all() -> Vec<Scenario> {
 		"crash", "a worker killed in each state of its journal finishes after a restart", 400, crash::run;
 		"parallel", "one worker of capacity 2 runs two jobs at the same time", 180, parallel::run;
 		"programs", "programs that loop, allocate, flood, exit, connect or are none settle with the documented code", 300, programs::run;
+		"matmul", "products of matrices: agreed on, proven in zero knowledge, disputed with one wrong entry", 400, matmul::run;
 		"attest", "devices prove their computing power, cheats are slashed, jobs go to the proven", 600, attest::run;
 		"toolchains", "programs of other toolchains run", 240, toolchains::run;
 		"cancel", "the requester cancels a job that nobody takes", 120, ending::cancel;

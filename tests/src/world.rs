@@ -246,6 +246,16 @@ impl World {
 
 	/// Makes a class and accounts; the operators stake.
 	pub async fn market(&mut self, name: &str, operators: usize) -> Result<Market> {
+		self.market_of(name, operators, "Wasm").await
+	}
+
+	/// [`Self::market`], for jobs of another engine.
+	pub async fn market_of(
+		&mut self,
+		name: &str,
+		operators: usize,
+		engine: &str,
+	) -> Result<Market> {
 		let class = self.next_class;
 		self.next_class += 1;
 		let requester = Party::new(&self.uri(&format!("{name}/requester")))?;
@@ -256,7 +266,7 @@ impl World {
 		let info = Value::unnamed_variant(
 			"Some",
 			[Value::named_composite([
-				("engine", Value::unnamed_variant("Wasm", [])),
+				("engine", Value::unnamed_variant(engine, [])),
 				("min_memory", Value::u128(1_024)),
 				("min_vram", Value::u128(0)),
 				("accelerator", Value::unnamed_variant("None", [])),
@@ -610,7 +620,7 @@ pub fn profile(class: ClassId, capacity: u8) -> Profile {
 		class,
 		ask_per_unit: ASK,
 		capacity,
-		engines: Engines::WASM,
+		engines: Engines(Engines::WASM.0 | Engines::KERNEL.0),
 		x25519: [0; 32],
 		endpoints: Default::default(),
 	}

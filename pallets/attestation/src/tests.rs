@@ -5,6 +5,7 @@ mod certificates;
 mod classes;
 mod commitments;
 mod enrolments;
+mod footprint;
 mod invariants;
 mod lifecycle;
 mod offchain;

@@ -58,7 +58,8 @@ impl<T: Config> Pallet<T> {
 
 	/// The most that a proof of `len` bytes can weigh: as many points as fit, and the most columns.
 	pub(crate) fn settle_weight_limit(len: usize) -> Weight {
-		T::WeightInfo::settle_product((len / POINT_BYTES).saturated_into(), product::MAX_DIM)
+		let points = (len / POINT_BYTES).saturated_into::<u32>().min(3 * product::MAX_DIM);
+		T::WeightInfo::settle_product(points, product::MAX_DIM)
 	}
 
 	/// Verifies the proof of a product and passes the verdict on to the job.

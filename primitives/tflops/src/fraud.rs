@@ -1,9 +1,9 @@
 //! One wrong entry of a product, proven to who knows nothing but three hashes.
 //!
-//! The requester of a product commits to the rows of the left matrix A and to the columns of the right matrix B, the worker to
-//! the product C. Whoever has the matrices and finds an entry `C[i][j]` that is not `<row i of A, column j of B>` shows
-//! that row, that column and the 128 entries around the wrong one. The verdict is exact: int8 factors, int32 sums, no
-//! tolerance. It discloses one row and one column, and only if there is a dispute.
+//! The requester of a product commits to the rows of the left matrix A and to the columns of the right matrix B, the
+//! worker to the product C. Whoever has the matrices and finds an entry `C[i][j]` that is not
+//! `<row i of A, column j of B>` shows that row, that column and the 128 entries around the wrong one. The verdict is
+//! exact: int8 factors, int32 sums, no tolerance. It discloses one row and one column, and only if there is a dispute.
 //!
 //! # Hashes
 //! With `dk` for BLAKE3 in its key derivation mode and integers in little-endian order:
@@ -11,19 +11,19 @@
 //! - `node = BLAKE3_keyed(dk("ionet zktf v1 job node", context || s u8), left || right)`,
 //! - `salt = dk("ionet zktf v1 job salt", seed || s u8 || index u64)`.
 //!
-//! `s` is the [`Side`]. A leaf is a row of A, a column of B, or up to 128 int32 of a row of C, the last leaf of a row filled up
-//! with zeros. Leaves are counted from 0, those of C row by row, and their number is filled up to a power of two with
-//! `BLAKE3_keyed(key(s), "")`, which is no leaf, because leaves have 33 bytes or more. The depth follows from the dimensions
-//! and nodes have their own key, so that no node can pass as a leaf.
+//! `s` is the [`Side`]. A leaf is a row of A, a column of B, or up to 128 int32 of a row of C, the last leaf of a row
+//! filled up with zeros. Leaves are counted from 0, those of C row by row, and their number is filled up to a power of
+//! two with `BLAKE3_keyed(key(s), "")`, which is no leaf, because leaves have 33 bytes or more. The depth follows from
+//! the dimensions and nodes have their own key, so that no node can pass as a leaf.
 //!
-//! `context` is 32 random bytes that the requester puts into the job. The number of the job would do as well, but it is not
-//! known when the requester computes its roots. Salts hide rows that can be guessed; they come from a seed, so that
-//! one secret of 32 bytes opens everything. Requester and worker may use the same one, which the requester then sends along
-//! with the matrices: sides have different salts.
+//! `context` is 32 random bytes that the requester puts into the job. The number of the job would do as well, but it is
+//! not known when the requester computes its roots. Salts hide rows that can be guessed; they come from a seed, so that
+//! one secret of 32 bytes opens everything. Requester and worker may use the same one, which the requester then sends
+//! along with the matrices: sides have different salts.
 //!
 //! # Limits
-//! A worker that does not hand out what its root commits to cannot be refuted this way, because nobody can open the root. Jobs
-//! have to pay for data that arrived, not for roots.
+//! A worker that does not hand out what its root commits to cannot be refuted this way, because nobody can open the
+//! root. Jobs have to pay for data that arrived, not for roots.
 
 #[cfg(feature = "prover")]
 mod build;
@@ -209,8 +209,8 @@ pub struct Dispute<'a> {
 	pub row: u32,
 	/// Column of the entry.
 	pub column: u32,
-	/// Root of the product that is disputed. Whoever has only a hash of the claimed root compares this one with it, before it
-	/// becomes part of the [`Statement`].
+	/// Root of the product that is disputed. Whoever has only a hash of the claimed root compares this one with it,
+	/// before it becomes part of the [`Statement`].
 	pub product_root: Hash,
 	/// The row of A.
 	pub left: Opening<'a>,
@@ -263,8 +263,8 @@ impl<'a> Reader<'a> {
 	}
 }
 
-/// Verifies that the product is *wrong*: `Ok` means that entry (`dispute.row`, `dispute.column`) of the claimed C is not what
-/// the committed A and B give.
+/// Verifies that the product is *wrong*: `Ok` means that entry (`dispute.row`, `dispute.column`) of the claimed C is
+/// not what the committed A and B give.
 ///
 /// # Errors
 /// One for each rule of [`FraudError`]; with any of them nothing is said about the product, except that with

@@ -48,11 +48,12 @@ pub(super) async fn run(world: &mut World) -> Result<()> {
 			.wait_event("an enrolment", limit, |e| e.name == "DeviceEnrolled" && of(e, key))
 			.await?;
 	}
-	world.step("three workers have calibrated and enrolled themselves, a lazy and a silent device too");
+	world.step(
+		"three workers have calibrated and enrolled themselves, a lazy and a silent device too",
+	);
 
 	// Both cheat in the next window, while the honest go through it.
-	let (cheated, silent) =
-		tokio::join!(provers[0].cheat(), provers[1].commit_and_fall_silent());
+	let (cheated, silent) = tokio::join!(provers[0].cheat(), provers[1].commit_and_fall_silent());
 	cheated?;
 	silent?;
 	for key in &keys {
@@ -75,9 +76,8 @@ pub(super) async fn run(world: &mut World) -> Result<()> {
 		(&provers[1], &market.operators[4], "UnrevealedCertificate"),
 	] {
 		let key = prover.worker();
-		let slashed = world
-			.wait_event(reason, limit, |e| e.name == "DeviceSlashed" && of(e, &key))
-			.await?;
+		let slashed =
+			world.wait_event(reason, limit, |e| e.name == "DeviceSlashed" && of(e, &key)).await?;
 		ensure!(slashed.variant("reason")? == reason, "slashed for another reason: {slashed:?}");
 		let enrolled = world
 			.wait_event("the enrolment", limit, |e| e.name == "DeviceEnrolled" && of(e, &key))
@@ -149,7 +149,9 @@ async fn prefer_certified(
 	let cancel = encoded_call("IoJobs", "cancel", codec::Compact(job).encode());
 	world.chain.submit(&cancel, &requester.key).await?;
 	world.wait_end(job, world.job_limit(20)).await?;
-	world.step("jobs that ask for proven power went to certified devices only; one that asks too much to nobody");
+	world.step(
+		"jobs that ask for proven power went to certified devices only; one that asks too much to nobody",
+	);
 	Ok(())
 }
 

@@ -98,6 +98,21 @@ void release(u32 first, u32 count) {
 	}
 }
 
+// Runs a warp until its threads wait for other warps, have ended, or wait for what never comes.
+void run_warp(u32 first, u32 order) {
+	do {
+		for (u32 i = 0; i < WARP; i++) {
+			current = first + (order % 2 ? WARP - 1 - i : i);
+			if (block.fibers[current].state == State::Runs) {
+				enter();
+			}
+		}
+		if (all(first, WARP, State::AtExchange)) {
+			release(first, WARP);
+		}
+	} while (block.fibers[first].state == State::Runs);
+}
+
 // Runs all threads of the block to their end; false if some wait for others that never come.
 bool run_block(u32 threads) {
 	for (Fiber &fiber : block.fibers) {
@@ -106,25 +121,15 @@ bool run_block(u32 threads) {
 		fiber.open.clear();
 		fiber.groups.clear();
 	}
-	for (u32 pass = 0; !all(0, threads, State::Done); pass++) {
-		bool progress = false;
-		for (u32 i = 0; i < threads; i++) {
-			// Forwards and backwards in turn: nothing may depend on the order.
-			current = pass % 2 ? threads - 1 - i : i;
-			if (block.fibers[current].state == State::Runs) {
-				enter();
-				progress = true;
-			}
-		}
+	// From barrier to barrier, each warp runs alone as far as it can, so that the others are as far behind, or ahead, as
+	// the kernel lets them be. The first and the last warp begin in turn.
+	for (u32 round = 0; !all(0, threads, State::Done); round++) {
 		for (u32 warp = 0; warp < threads; warp += WARP) {
-			if (all(warp, WARP, State::AtExchange)) {
-				release(warp, WARP);
-			}
+			run_warp(round % 2 ? threads - WARP - warp : warp, round);
 		}
 		if (all(0, threads, State::AtBarrier)) {
 			release(0, threads);
-		}
-		if (!progress) {
+		} else if (!all(0, threads, State::Done)) {
 			return false;
 		}
 	}
@@ -190,7 +195,13 @@ const Shown *exchange(const Shown &mine) {
 	return &turn[current / WARP * WARP];
 }
 
-void copy_async(void *shared, const void *global) { block.fibers[current].open.push_back({shared, global}); }
+void copy_async(void *shared, const void *global) {
+	if (block.index % 2) {
+		memcpy(shared, global, 16);
+	} else {
+		block.fibers[current].open.push_back({shared, global});
+	}
+}
 
 void copy_commit() {
 	Fiber &fiber = block.fibers[current];

@@ -25,7 +25,7 @@ inline i32 dot4(u32 a, u32 b, i32 c) {
 
 inline u32 rotate_right(u32 word, u32 bits) { return word >> bits | word << (32 - bits); }
 
-// Copies happen as late as the kernel allows: when copy_wait asks for them.
+// In every other block copies happen at once, in the others as late as the kernel allows: when copy_wait asks for them.
 void copy_async(void *shared, const void *global);
 void copy_commit();
 void copy_wait_at_most(u32 pending);

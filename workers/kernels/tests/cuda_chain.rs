@@ -1,5 +1,7 @@
 //! Proofs and jobs on a GPU whose kernels run on the CPU, against the reference.
 
+#![allow(clippy::unwrap_used)]
+
 mod cuda_emulator;
 
 use cuda_emulator::{Emulator, Order, ORDERS};
@@ -154,10 +156,10 @@ proptest! {
 		let expected = reference(&a, &b, dims, layout);
 		let gemm = if dp4a { Gemm::Dp4a } else { Gemm::Mma };
 		let mut device = device(gemm, Order::Side);
-		prop_assert_eq!(&device.matmul_i8(&a, &b, dims, layout).unwrap(), &expected);
+		prop_assert_eq!(&device.matmul_i8(dims, &a, &b, layout).unwrap(), &expected);
 		// One tile at a time.
 		let mut device = device.with_memory_limit(2 * 128 * 256 + 128 * 128 * 4);
-		prop_assert_eq!(&device.matmul_i8(&a, &b, dims, layout).unwrap(), &expected);
+		prop_assert_eq!(&device.matmul_i8(dims, &a, &b, layout).unwrap(), &expected);
 	}
 }
 
@@ -165,7 +167,7 @@ proptest! {
 fn should_answer_without_the_gpu_when_a_job_is_empty_or_wrong() {
 	let mut device = device(Gemm::Mma, Order::Side);
 	let mut multiply = |a: &[i8], b: &[i8], (m, k, n)| {
-		device.matmul_i8(a, b, Dims::new(m, k, n).unwrap(), Layout::Rows)
+		device.matmul_i8(Dims::new(m, k, n).unwrap(), a, b, Layout::Rows)
 	};
 	assert_eq!(multiply(&[], &[], (2, 0, 3)), Ok(vec![0; 6]));
 	assert_eq!(multiply(&[], &[1; 6], (0, 2, 3)), Ok(vec![]));
@@ -196,7 +198,7 @@ fn should_stop_and_go_on_when_it_is_cancelled() {
 	let cancelled = Err(GpuError::Refused(Error::Cancelled));
 	assert_eq!(device.lane_roots(&params, &[3; 32]), cancelled);
 	let dims = Dims::new(1, 1, 1).unwrap();
-	let job = device.matmul_i8(&[1], &[1], dims, Layout::Rows);
+	let job = device.matmul_i8(dims, &[1], &[1], Layout::Rows);
 	assert_eq!(job, Err(GpuError::Refused(Error::Cancelled)));
 	cancel.reset();
 	let Ok(expected) = Scalar.lane_roots(&params, &[3; 32]);

@@ -2,6 +2,8 @@
 //! way that a GPU may. The library is chosen once in a process, so each case is a process of its own, `io-cuda-check`,
 //! which goes through unmodified `cust`: start, context, PTX, memory, copies, launches, events.
 
+#![allow(clippy::unwrap_used)]
+
 mod cuda_emulator;
 
 use std::{

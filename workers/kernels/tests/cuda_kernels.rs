@@ -1,5 +1,7 @@
 //! Each CUDA kernel, run on the CPU, against the reference.
 
+#![allow(clippy::unwrap_used)]
+
 mod cuda_emulator;
 
 use cuda_emulator::{Emulator, Order};

@@ -55,8 +55,6 @@ const VALID_BLOCKS: BlockNumber = 64;
 /// A window that opened so many blocks before the one of the same number that we know belongs to a chain that was started
 /// anew: no re-org is so deep.
 const NO_REORG: BlockNumber = 100;
-/// Roots of a chain that grows are written to disk so often: so much work is lost with the machine at most.
-const SAVE_EVERY: Duration = Duration::from_secs(10);
 /// A poorer certificate is not worth it while one that is better by a quarter counts for so many blocks more.
 const STILL_GOOD: BlockNumber = 1_200;
 
@@ -75,6 +73,8 @@ pub struct Settings {
 	pub enabled: bool,
 	/// Share of the operator's free stake that all devices together may lock, in percent.
 	pub stake_percent: u8,
+	/// Roots of a chain that grows are written to disk so often: so much work is lost with the machine at most.
+	pub save_every: Duration,
 }
 
 /// The part of the worker that proves computing power. Clones are the same.
@@ -609,7 +609,7 @@ impl Sync<'_> {
 		}
 		let saved = state.saved.get(&record.key());
 		if grown {
-			if saved.is_none_or(|at| at.elapsed() >= SAVE_EVERY) {
+			if saved.is_none_or(|at| at.elapsed() >= self.inner.settings.save_every) {
 				self.changes.records.insert(record.key());
 			}
 			self.book.records.insert(record.key(), record);
@@ -684,7 +684,7 @@ impl Sync<'_> {
 		let free = self.view.free_bond.unwrap_or_default();
 		// What devices of this worker have locked counts as theirs.
 		let mut budget =
-			(free.saturating_add(locked) / 100).saturating_mul(share).saturating_sub(locked);
+			(free.saturating_add(locked).saturating_mul(share) / 100).saturating_sub(locked);
 		budget = budget.min(free);
 		for enrolment in &self.view.enrolments {
 			let is_here = self.inner.provers.get(&enrolment.device).is_some_and(|p| !p.is_broken());

@@ -8,6 +8,7 @@ use sp_core::{H256, crypto::Ss58Codec};
 use tracing_subscriber::EnvFilter;
 
 use crate::{
+	bench,
 	config::{self, Config, LogFormat, TEMPLATE, parse_hash},
 	daemon, doctor,
 	journal::{self, Journal},
@@ -62,6 +63,15 @@ enum Command {
 		passphrase: PassphraseArgs,
 		#[command(flatten)]
 		network: NetworkArgs,
+		/// Print JSON
+		#[arg(long)]
+		json: bool,
+	},
+	/// Measure the devices of this machine, and say as what they would best prove their power
+	Bench {
+		/// Seconds for each kernel
+		#[arg(long, default_value_t = 2.0, value_name = "SECONDS", value_parser = parse_seconds)]
+		seconds: f64,
 		/// Print JSON
 		#[arg(long)]
 		json: bool,
@@ -199,6 +209,13 @@ fn parse_amount(text: &str) -> Result<Balance, String> {
 	io_client::amount::parse(text).map_err(|e| e.to_string())
 }
 
+fn parse_seconds(text: &str) -> Result<f64, String> {
+	match text.parse::<f64>() {
+		Ok(seconds) if (0.0..=600.0).contains(&seconds) => Ok(seconds),
+		_ => Err("give seconds from 0 to 600".into()),
+	}
+}
+
 /// Why a command failed.
 #[derive(thiserror::Error, Debug)]
 pub enum Error {
@@ -299,6 +316,11 @@ pub fn run(cli: Cli) -> Result<ExitCode, Error> {
 			let status = block_on(doctor::fetch_status(&url))?
 				.map_err(|reason| Error::NoWorker { url: url.clone(), reason })?;
 			if json { print_json(&status) } else { print(&status.to_text()) }
+		},
+		Command::Bench { seconds, json } => {
+			let threads = config.attestation.threads;
+			let bench = bench::run(threads, Duration::from_secs_f64(seconds));
+			if json { print_json(&bench) } else { print(&bench.to_text()) }
 		},
 		Command::Doctor { passphrase, network, json } => {
 			network.apply(&mut config);

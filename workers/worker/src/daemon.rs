@@ -37,6 +37,8 @@ const DISK_EVERY: Duration = Duration::from_secs(5);
 const REPORT_EVERY: Duration = Duration::from_secs(15);
 /// How often it is looked whether programs run, for which devices give way.
 const BUSY_EVERY: Duration = Duration::from_millis(50);
+/// How often the roots of a growing chain are written to disk.
+const SAVE_EVERY: Duration = Duration::from_secs(10);
 /// How often old things are removed.
 const TIDY_EVERY: Duration = Duration::from_secs(600);
 
@@ -142,8 +144,9 @@ fn make_attester(config: &Config, keys: Keys) -> Result<Attester, Error> {
 	let settings = attest::Settings {
 		enabled: config.attestation.enabled,
 		stake_percent: config.attestation.stake_percent,
+		save_every: SAVE_EVERY,
 	};
-	let devices = found.iter().map(devices::Found::device).collect();
+	let devices = found.iter().filter_map(devices::Found::device).collect();
 	let products = Products::new(&config.data_dir);
 	Attester::new(keys, journal, opened.book, products, devices, settings)
 		.map_err(|source| Error::System { what: "cannot start the threads of devices", source })

@@ -1,6 +1,9 @@
 //! The devices of this machine: the CPU and the GPUs, and which of them prove their power.
 
-use io_kernels::{Cpu, Kernel};
+use io_kernels::{
+	Cpu, DeviceInfo, DeviceKind, Kernel,
+	cuda::{CudaGpu, CudaMatMul, Watch},
+};
 use io_primitives::attestation::{DeviceIndex, MAX_DEVICES};
 
 use crate::{
@@ -10,8 +13,10 @@ use crate::{
 
 /// Index of the CPU on chain; GPUs come after it, in the driver's order.
 pub const CPU: DeviceIndex = 0;
-/// Part of the memory that products of the CPU may take: one of so many.
+/// Part of the machine's memory that products of the CPU may take: one of so many.
 const MEMORY_PART: u64 = 2;
+/// What is taken for a device's memory if the system does not tell: enough for the smallest classes.
+const UNKNOWN_MEMORY: u64 = 1 << 30;
 
 /// Why a device that the owner named cannot be used.
 #[derive(thiserror::Error, Clone, PartialEq, Eq, Debug)]
@@ -26,93 +31,109 @@ pub enum Error {
 
 /// A device, as far as it is known without opening it.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Found {
-	/// The CPU.
-	Cpu {
-		/// Its model.
-		model: String,
-		/// Threads that may be used.
-		threads: usize,
-		/// Its fastest kernel.
-		kernel: Kernel,
-		/// Bytes of memory of the machine.
-		memory: u64,
-	},
+pub struct Found {
+	/// What the system says of it.
+	pub info: DeviceInfo,
+	/// Threads, if it is the CPU.
+	pub threads: usize,
 }
 
 impl Found {
-	/// Its index on chain.
-	pub fn index(&self) -> DeviceIndex {
-		match self {
-			Found::Cpu { .. } => CPU,
+	/// Its index on chain; `None` if it is one GPU too many.
+	pub fn index(&self) -> Option<DeviceIndex> {
+		match self.info.kind {
+			DeviceKind::Cpu => Some(CPU),
+			DeviceKind::Cuda => {
+				let index = DeviceIndex::try_from(self.info.index).ok()?.checked_add(CPU + 1)?;
+				(index < MAX_DEVICES).then_some(index)
+			},
 		}
 	}
 
 	/// Its name in the settings.
 	pub fn key(&self) -> String {
-		match self {
-			Found::Cpu { .. } => "cpu".into(),
+		match self.info.kind {
+			DeviceKind::Cpu => "cpu".into(),
+			DeviceKind::Cuda => format!("cuda:{}", self.info.index),
 		}
 	}
 
 	/// Its name for people.
 	pub fn name(&self) -> String {
-		match self {
-			Found::Cpu { model, threads, kernel, .. } => {
-				format!("{model}, {threads} threads, {}", kernel.name())
-			},
+		let kernel = self.info.kernels.last().unwrap_or(&"too old");
+		match self.info.kind {
+			DeviceKind::Cpu => format!("{}, {} threads, {kernel}", self.info.name, self.threads),
+			DeviceKind::Cuda => format!("{}, {kernel}", self.info.name),
 		}
 	}
 
-	/// As the prover wants it.
-	pub fn device(&self) -> Device {
-		let (index, name) = (self.index(), self.name());
-		match self {
-			Found::Cpu { threads, kernel, memory, .. } => {
-				let (threads, kernel) = (*threads, *kernel);
-				Device {
-					index,
-					name,
-					memory: memory / MEMORY_PART,
-					open: Box::new(move |cancel| {
-						Ok(Engine::new(Cpu::with_kernel(kernel, threads)?.with_cancel(cancel)))
-					}),
-				}
-			},
+	/// Bytes of memory that a product may take.
+	pub fn memory(&self) -> u64 {
+		let memory = self.info.memory.unwrap_or(UNKNOWN_MEMORY);
+		match self.info.kind {
+			DeviceKind::Cpu => memory / MEMORY_PART,
+			DeviceKind::Cuda => memory,
 		}
+	}
+
+	/// As the prover wants it; `None` if it is one GPU too many.
+	pub fn device(&self) -> Option<Device> {
+		let (kind, number, threads) = (self.info.kind, self.info.index, self.threads);
+		Some(Device {
+			index: self.index()?,
+			name: self.name(),
+			memory: self.memory(),
+			open: Box::new(move |cancel| match kind {
+				DeviceKind::Cpu => {
+					let cpu = Cpu::with_kernel(Kernel::detect(), threads)?;
+					Ok(Engine::new(cpu.with_cancel(cancel)))
+				},
+				DeviceKind::Cuda => {
+					let gpu = CudaGpu::open(u32::try_from(number).unwrap_or(u32::MAX))?;
+					let watch = Watch { cancel, ..Watch::default() };
+					Ok(Engine::new(CudaMatMul::new(gpu, watch)?))
+				},
+			}),
+		})
 	}
 }
 
-/// The CPU, with so many threads; 0 means all that this process may use.
-pub fn cpu(threads: usize) -> Found {
+/// Everything that this machine has. `threads` are those of the CPU; 0 means all that this process may use.
+pub fn all(threads: usize) -> Vec<Found> {
 	let threads = match threads {
 		0 => std::thread::available_parallelism().map_or(1, usize::from),
 		threads => threads,
 	};
-	Found::Cpu { model: cpu_model(), threads, kernel: Kernel::detect(), memory: memory() }
-}
-
-/// Everything that this machine has.
-pub fn all(threads: usize) -> Vec<Found> {
-	vec![cpu(threads)]
+	io_kernels::devices().into_iter().map(|info| Found { info, threads }).collect()
 }
 
 /// The devices that the owner chose.
 pub fn chosen(settings: &Attestation) -> Result<Vec<Found>, Error> {
-	let all = all(settings.threads);
-	let list = match &settings.devices {
-		// A CPU that feeds GPUs has no power to spare.
+	choose(all(settings.threads), &settings.devices)
+}
+
+fn choose(all: Vec<Found>, choice: &DeviceChoice) -> Result<Vec<Found>, Error> {
+	let list = match choice {
 		DeviceChoice::Word(_) => {
-			let gpus: Vec<Found> = all.iter().filter(|d| d.index() != CPU).cloned().collect();
-			return Ok(if gpus.is_empty() { all } else { gpus });
+			let is_good =
+				|d: &&Found| d.info.kind == DeviceKind::Cuda && !d.info.kernels.is_empty();
+			let gpus: Vec<Found> = all.iter().filter(is_good).cloned().collect();
+			// A CPU that feeds GPUs has no power to spare.
+			return Ok(match gpus.is_empty() {
+				true => all.into_iter().filter(|d| d.info.kind == DeviceKind::Cpu).collect(),
+				false => gpus,
+			});
 		},
 		DeviceChoice::List(list) => list,
 	};
-	let mut chosen = Vec::new();
+	let mut chosen: Vec<Found> = Vec::new();
 	for name in list {
 		check_name(name)?;
 		let found = all.iter().find(|device| device.key() == *name);
-		chosen.push(found.cloned().ok_or_else(|| Error::Missing(name.clone()))?);
+		let found = found.ok_or_else(|| Error::Missing(name.clone()))?;
+		if !chosen.contains(found) {
+			chosen.push(found.clone());
+		}
 	}
 	Ok(chosen)
 }
@@ -122,57 +143,72 @@ pub fn check_name(name: &str) -> Result<(), Error> {
 	let number = name.strip_prefix("cuda:").map(str::parse::<u16>);
 	match number {
 		None if name == "cpu" => Ok(()),
-		Some(Ok(number)) if number + 1 < MAX_DEVICES => Ok(()),
+		Some(Ok(number)) if number < MAX_DEVICES - 1 => Ok(()),
 		_ => Err(Error::Name(name.into())),
 	}
-}
-
-/// The CPU's model, as the system calls it.
-fn cpu_model() -> String {
-	let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-	let model = text
-		.lines()
-		.find_map(|line| line.strip_prefix("model name")?.split_once(':').map(|(_, name)| name));
-	model.map_or_else(|| std::env::consts::ARCH.to_owned(), |name| name.trim().to_owned())
-}
-
-/// Bytes of memory of the machine; if the system does not tell, enough for the smallest classes.
-fn memory() -> u64 {
-	let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-	let kib = text.lines().find_map(|line| {
-		line.strip_prefix("MemTotal:")?.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()
-	});
-	kib.map_or(1 << 30, |kib| kib.saturating_mul(1024))
 }
 
 #[cfg(test)]
 mod tests {
 	use super::*;
 
-	fn settings(devices: DeviceChoice) -> Attestation {
-		Attestation { devices, threads: 1, ..Attestation::default() }
+	fn found(kind: DeviceKind, index: usize, kernels: Vec<&'static str>) -> Found {
+		let info = DeviceInfo { index, name: "x".into(), kind, memory: None, kernels };
+		Found { info, threads: 2 }
+	}
+
+	fn machine() -> Vec<Found> {
+		vec![
+			found(DeviceKind::Cpu, 0, vec!["scalar"]),
+			found(DeviceKind::Cuda, 0, vec![]),
+			found(DeviceKind::Cuda, 1, vec!["dp4a"]),
+		]
+	}
+
+	fn keys(chosen: Result<Vec<Found>, Error>) -> Vec<String> {
+		chosen.unwrap().iter().map(Found::key).collect()
+	}
+
+	fn list(names: &[&str]) -> DeviceChoice {
+		DeviceChoice::List(names.iter().map(|name| (*name).to_owned()).collect())
 	}
 
 	#[test]
 	fn should_have_a_device_when_it_is_left_to_us() {
-		let found = chosen(&settings(DeviceChoice::default())).unwrap();
-		assert!(!found.is_empty());
-		assert!(!found[0].name().is_empty());
-		assert!(found[0].device().memory > 0);
+		let found = chosen(&Attestation::default()).unwrap();
+		let device = found[0].device().unwrap();
+		assert!(!device.name.is_empty() && device.memory > 0);
 	}
 
 	#[test]
-	fn should_find_the_cpu_when_it_is_named() {
-		let found = chosen(&settings(DeviceChoice::List(vec!["cpu".into()]))).unwrap();
-		assert_eq!(found.iter().map(Found::index).collect::<Vec<_>>(), [CPU]);
+	fn should_take_gpus_that_can_multiply_when_there_are_some() {
+		assert_eq!(keys(choose(machine(), &DeviceChoice::default())), ["cuda:1"]);
+		let without = machine().into_iter().take(2).collect();
+		assert_eq!(keys(choose(without, &DeviceChoice::default())), ["cpu"]);
+	}
+
+	#[test]
+	fn should_take_each_device_once_when_they_are_named() {
+		let chosen = choose(machine(), &list(&["cuda:1", "cpu", "cpu"]));
+		assert_eq!(keys(chosen), ["cuda:1", "cpu"]);
+		assert!(choose(machine(), &list(&[])).unwrap().is_empty());
+	}
+
+	#[test]
+	fn should_number_gpus_after_the_cpu_when_they_go_on_chain() {
+		let indices: Vec<_> = machine().iter().map(Found::index).collect();
+		assert_eq!(indices, [Some(0), Some(1), Some(2)]);
+		assert_eq!(found(DeviceKind::Cuda, 14, vec![]).index(), Some(15));
+		assert_eq!(found(DeviceKind::Cuda, 15, vec![]).index(), None);
+		assert_eq!(found(DeviceKind::Cuda, usize::MAX, vec![]).index(), None);
 	}
 
 	#[test]
 	fn should_refuse_when_a_device_is_none_or_not_there() {
-		for name in ["gpu", "cuda", "cuda:", "cuda:x", "cuda:15", "cuda:99999"] {
+		for name in ["gpu", "cuda", "cuda:", "cuda:x", "cuda:15", "cuda:65535", "cuda:99999"] {
 			assert_eq!(check_name(name), Err(Error::Name(name.into())), "{name}");
 		}
-		let missing = chosen(&settings(DeviceChoice::List(vec!["cuda:14".into()])));
+		let missing = choose(machine(), &list(&["cuda:14"]));
 		assert_eq!(missing, Err(Error::Missing("cuda:14".into())));
 	}
 }

@@ -1,16 +1,21 @@
 //! `io-worker doctor`: looks at everything that a worker needs, and says how to repair what is wrong.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use comfy_table::{ContentArrangement, Table, presets::UTF8_BORDERS_ONLY};
 use io_client::Client;
 use io_executor::{Control, Limits, Task};
+use io_kernels::{
+	DeviceKind,
+	cuda::{DriverError, DriverInfo, driver_status},
+};
 use serde::Serialize;
 use sp_core::H256;
 
 use crate::{
+	attest::status::rate,
 	config::{Config, MIB},
-	content, daemon,
+	content, daemon, devices,
 	journal::{self, Journal},
 	keystore::{self, PassphraseSource, PublicKeys},
 	net::bind,
@@ -62,6 +67,11 @@ impl Report {
 		self.0.push(Finding { what, level: Level::Ok, found: found.into(), fix: String::new() });
 	}
 
+	/// As it should be, with something that could be added.
+	fn hint(&mut self, what: &'static str, found: impl Into<String>, fix: impl Into<String>) {
+		self.0.push(Finding { what, level: Level::Ok, found: found.into(), fix: fix.into() });
+	}
+
 	fn warn(&mut self, what: &'static str, found: impl Into<String>, fix: impl Into<String>) {
 		self.0.push(Finding { what, level: Level::Warn, found: found.into(), fix: fix.into() });
 	}
@@ -105,9 +115,13 @@ pub async fn examine(config: &Config, passphrase: Option<&PassphraseSource>) -> 
 	disk(config, &mut report);
 	let keys = keys(config, passphrase, &mut report);
 	engine(config, &mut report);
+	devices(config, &mut report);
 	let running = gateway(config, keys, &mut report).await;
 	if running.is_none() {
 		journal(config, keys, &mut report);
+	}
+	if let Some(status) = &running {
+		attestation(status, &mut report);
 	}
 	outputs(config, running.as_ref(), &mut report).await;
 	chain(config, keys, running.as_ref(), &mut report).await;
@@ -207,6 +221,109 @@ fn engine(config: &Config, report: &mut Report) {
 	}
 }
 
+fn devices(config: &Config, report: &mut Report) {
+	let what = "devices";
+	let uses_gpus = match devices::chosen(&config.attestation) {
+		Ok(found) => {
+			let names: Vec<String> =
+				found.iter().map(|d| format!("{} ({})", d.key(), d.name())).collect();
+			if names.is_empty() {
+				report.warn(what, "none proves its power", "set attestation.devices");
+			} else {
+				report.ok(what, names.join(", "));
+			}
+			found.iter().any(|d| d.info.kind == DeviceKind::Cuda)
+		},
+		Err(error) => {
+			report.fail(what, error.to_string(), "correct attestation.devices");
+			true
+		},
+	};
+	let what = "CUDA driver";
+	match driver_status() {
+		Ok(DriverInfo { version, devices }) => {
+			report.ok(what, format!("supports CUDA {version}, {devices} devices"));
+		},
+		Err(error @ DriverError::NotInstalled(_)) if !uses_gpus => report.hint(
+			what,
+			error.to_string(),
+			"nothing, if this machine has no NVIDIA GPU; else install NVIDIA's driver (package nvidia-driver) \
+			 and see that `nvidia-smi` shows the GPU",
+		),
+		Err(error) => {
+			let fix = match error {
+				DriverError::NotInstalled(_) => {
+					"install NVIDIA's driver (package nvidia-driver), and see that `nvidia-smi` shows the GPU"
+				},
+				DriverError::TooOld { .. } | DriverError::SymbolMissing(_) => {
+					"install a newer NVIDIA driver"
+				},
+				DriverError::NoDevice => {
+					"see whether `nvidia-smi` shows a GPU, and whether CUDA_VISIBLE_DEVICES or the container hides it"
+				},
+				DriverError::Refused(_) => "see `nvidia-smi` and the system's log; restart after a driver update",
+			};
+			if uses_gpus {
+				report.fail(what, error.to_string(), fix);
+			} else {
+				report.warn(what, error.to_string(), fix);
+			}
+		},
+	}
+}
+
+fn attestation(status: &Status, report: &mut Report) {
+	let what = "attestation";
+	let power = &status.attestation;
+	if !power.enabled {
+		report.hint(
+			what,
+			"switched off: jobs that ask for proven power do not come",
+			"attestation.enabled = true",
+		);
+		return;
+	}
+	if power.last_sync_seconds.is_none() {
+		if status.last_sync_seconds.is_some() {
+			report.warn(
+				what,
+				"the node has said nothing of it yet",
+				"wait a minute; if it stays so, then the chain is of an earlier version",
+			);
+		}
+		return;
+	}
+	let enrolled = power.devices.iter().filter(|device| device.enrolled).count();
+	let notes: Vec<String> = power
+		.devices
+		.iter()
+		.filter(|device| !device.note.is_empty())
+		.map(|device| format!("device {}: {}", device.device, device.note))
+		.collect();
+	let window = match &power.window {
+		None => "no window yet".to_owned(),
+		Some(window) if window.open => format!("window {} is open", window.id),
+		Some(window) => format!("last window {}", window.id),
+	};
+	let left = power.certificates.iter().map(|c| c.blocks_left).min();
+	let proven = match left {
+		Some(left) => format!(
+			"{} proven by {} certificates, the first expires in {left} blocks",
+			rate(power.proven_mops),
+			power.certificates.len()
+		),
+		None => "no certificate".to_owned(),
+	};
+	let found = format!("{enrolled} devices enrolled, {window}, {proven}");
+	if !notes.is_empty() {
+		report.warn(what, format!("{found}; {}", notes.join("; ")), "see the notes");
+	} else if enrolled == 0 {
+		report.warn(what, found, "wait a minute: devices are measured before they enrol");
+	} else {
+		report.ok(what, found);
+	}
+}
+
 fn journal(config: &Config, keys: Option<PublicKeys>, report: &mut Report) {
 	let what = "journal";
 	let path = config.journal_path();
@@ -259,20 +376,7 @@ async fn gateway(config: &Config, keys: Option<PublicKeys>, report: &mut Report)
 		return None;
 	}
 	report.ok("gateway", format!("the worker runs at {address}"));
-	match status.last_sync_seconds {
-		Some(age) if age <= MAX_SYNC_AGE => report.ok(
-			"calls of a node",
-			format!("the last was {age} s ago, block {}", status.best_block),
-		),
-		age => report.fail(
-			"calls of a node",
-			age.map_or("no node ever called".into(), |age| format!("the last was {age} s ago")),
-			format!(
-				"start the node with `--offchain-worker always` on this machine, tell it of http://{address} \
-				 if that is not the default (offchain storage io/gateways), or set chain.rpc"
-			),
-		),
-	}
+	calls_of_a_node(&status, address, report);
 	match (status.registered, status.online) {
 		(true, true) => report.ok("on chain", "registered and online"),
 		(true, false) => report.warn(
@@ -288,6 +392,28 @@ async fn gateway(config: &Config, keys: Option<PublicKeys>, report: &mut Report)
 		_ => {},
 	}
 	Some(status)
+}
+
+fn calls_of_a_node(status: &Status, address: SocketAddr, report: &mut Report) {
+	let what = "calls of a node";
+	match status.last_sync_seconds {
+		Some(age) if age <= MAX_SYNC_AGE => {
+			report.ok(what, format!("the last was {age} s ago, block {}", status.best_block))
+		},
+		None if status.up_seconds < MAX_SYNC_AGE => report.warn(
+			what,
+			format!("not yet: the worker has run for {} s", status.up_seconds),
+			"wait for the node's next block",
+		),
+		age => report.fail(
+			what,
+			age.map_or("no node ever called".into(), |age| format!("the last was {age} s ago")),
+			format!(
+				"start the node with `--offchain-worker always` on this machine, tell it of http://{address} \
+				 if that is not the default (offchain storage io/gateways), or set chain.rpc"
+			),
+		),
+	}
 }
 
 async fn outputs(config: &Config, running: Option<&Status>, report: &mut Report) {
@@ -387,7 +513,11 @@ async fn chain(
 	match client.storage::<u64>("Timestamp", "Now", &[], None).await {
 		Ok(Some(millis)) => {
 			let difference = crate::unix_seconds().abs_diff(millis / 1000);
-			if difference <= MAX_CLOCK_DIFFERENCE {
+			// A chain for development makes blocks when it likes, and counts its time by them.
+			let is_development = client.chain_info().await.is_ok_and(|info| info.is_development());
+			if is_development && difference > MAX_CLOCK_DIFFERENCE {
+				report.ok("clock", "not compared: a chain for development has a time of its own");
+			} else if difference <= MAX_CLOCK_DIFFERENCE {
 				report.ok("clock", format!("{difference} s from the chain's last block"));
 			} else {
 				report.warn(
@@ -415,4 +545,65 @@ pub async fn fetch_status(gateway: &str) -> Result<Status, String> {
 	let url = format!("{}{}", gateway.trim_end_matches('/'), status::PATH);
 	let answer = http_client()?.get(&url).send().await.map_err(|e| e.to_string())?;
 	answer.error_for_status().map_err(|e| e.to_string())?.json().await.map_err(|e| e.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use crate::attest::status::{AttestStatus, CertificateStatus, DeviceStatus};
+
+	fn only(look: impl FnOnce(&mut Report)) -> (Level, String) {
+		let mut report = Report::default();
+		look(&mut report);
+		assert_eq!(report.0.len(), 1, "{:?}", report.0);
+		let Finding { level, found, .. } = report.0.remove(0);
+		(level, found)
+	}
+
+	fn calls(last: Option<u64>, up: u64) -> Level {
+		let status = Status { last_sync_seconds: last, up_seconds: up, ..Status::default() };
+		only(|report| calls_of_a_node(&status, ([127, 0, 0, 1], 9650).into(), report)).0
+	}
+
+	#[test]
+	fn should_give_a_node_its_first_minute_when_the_worker_has_just_started() {
+		assert_eq!(calls(None, 5), Level::Warn);
+		assert_eq!(calls(None, MAX_SYNC_AGE), Level::Fail);
+		assert_eq!(calls(Some(MAX_SYNC_AGE), 1000), Level::Ok);
+		assert_eq!(calls(Some(MAX_SYNC_AGE + 1), 1000), Level::Fail);
+	}
+
+	fn power(attestation: AttestStatus) -> (Level, String) {
+		let status = Status { last_sync_seconds: Some(1), attestation, ..Status::default() };
+		only(|report| super::attestation(&status, report))
+	}
+
+	#[test]
+	fn should_tell_how_the_proof_of_power_stands_when_the_worker_runs() {
+		let off = AttestStatus::default();
+		assert_eq!(power(off).0, Level::Ok);
+		let silent = AttestStatus { enabled: true, ..AttestStatus::default() };
+		assert_eq!(power(silent.clone()).0, Level::Warn);
+		let not_enrolled = AttestStatus {
+			last_sync_seconds: Some(1),
+			devices: vec![DeviceStatus::default()],
+			..silent
+		};
+		assert_eq!(power(not_enrolled.clone()).0, Level::Warn);
+		let device = DeviceStatus { enrolled: true, ..DeviceStatus::default() };
+		let certificate = CertificateStatus { mops: 2_000, blocks_left: 77, ..Default::default() };
+		let good = AttestStatus {
+			devices: vec![device.clone()],
+			certificates: vec![certificate],
+			proven_mops: 2_000,
+			..not_enrolled
+		};
+		let (level, found) = power(good.clone());
+		assert_eq!(level, Level::Ok);
+		assert!(found.contains("2.0 GOP/s") && found.contains("77 blocks"), "{found}");
+		let noted = DeviceStatus { note: "too little stake".into(), ..device };
+		let (level, found) = power(AttestStatus { devices: vec![noted], ..good });
+		assert_eq!(level, Level::Warn);
+		assert!(found.contains("too little stake"), "{found}");
+	}
 }

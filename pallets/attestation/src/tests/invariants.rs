@@ -36,9 +36,9 @@ enum Action {
 		device: u8,
 		rounds: u8,
 	},
+	/// One of those that are audited.
 	Reveal {
-		w: u8,
-		device: u8,
+		which: u8,
 	},
 	/// Any bytes of the right or a wrong length.
 	Garbage {
@@ -74,7 +74,7 @@ fn action(bytes: [u8; 6]) -> Action {
 		6 => Action::Leave { w: a, device: b },
 		7 => Action::Release { w: a, device: b, by: c },
 		8..=15 => Action::Commit { w: a, device: b, rounds: c },
-		16..=21 => Action::Reveal { w: a, device: b },
+		16..=21 => Action::Reveal { which: a },
 		22 => Action::Garbage { w: a, device: b, len: c },
 		23..=26 => Action::Block { weight: a },
 		27 => Action::Blocks { count: a },
@@ -118,7 +118,7 @@ impl Model {
 				let _ = IoAttestation::release(operator, key(worker(w)), index(device));
 			},
 			Action::Commit { w, device, rounds } => self.commit(worker(w), index(device), rounds),
-			Action::Reveal { w, device } => self.reveal(worker(w), index(device)),
+			Action::Reveal { which } => self.reveal(which),
 			Action::Garbage { w, device, len } => {
 				let proof = ProofBytes::truncate_from(vec![7; usize::from(len)]);
 				let window = pending(worker(w), index(device)).map_or(1, |found| found.window);
@@ -176,12 +176,17 @@ impl Model {
 		self.chains.insert((w, device), chain);
 	}
 
-	fn reveal(&mut self, w: u8, device: u16) {
-		let Some(found) = pending(w, device) else { return };
-		let Some(enrolment) = Enrolments::<Runtime>::get(key(w), device) else { return };
-		if found.audit.is_none() {
+	fn reveal(&mut self, which: u8) {
+		let mut audits: Vec<_> = (1..=PLAYERS)
+			.flat_map(|w| (0..DEVICES).map(move |device| (w, device)))
+			.filter_map(|(w, device)| Some((w, device, pending(w, device)?)))
+			.filter(|(_, _, found)| found.audit.is_some())
+			.collect();
+		if audits.is_empty() {
 			return;
 		}
+		let (w, device, found) = audits.swap_remove(usize::from(which) % audits.len());
+		let enrolment = Enrolments::<Runtime>::get(key(w), device).unwrap();
 		let chain = &self.chains[&(w, device)];
 		let statement = statement(w, device, chain, enrolment.params.openings);
 		let mut matmul = Self::matmul(w);

@@ -51,8 +51,8 @@ pub fn root_product(
 	Ok(Leaves::product(shape, c)?.root(context, seed))
 }
 
-/// The bytes of a [`super::Dispute`] over the entry in row and column `entry`. `seeds` are those with which the roots over the
-/// factors and over the product were made. Whether the entry is wrong is not looked at.
+/// The bytes of a [`super::Dispute`] over the entry in row and column `entry`. `seeds` are those with which the roots
+/// over the factors and over the product were made. Whether the entry is wrong is not looked at.
 pub fn build_dispute(
 	shape: &Shape,
 	context: &Hash,

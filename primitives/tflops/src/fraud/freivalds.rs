@@ -1,7 +1,7 @@
 //! Finds a wrong entry in less time than it takes to multiply.
 //!
-//! R. Freivalds, "Probabilistic machines can use less running time", 1977: if C is not AB then `C r` is not `A (B r)` for
-//! nearly all vectors r.
+//! R. Freivalds, "Probabilistic machines can use less running time", 1977: if C is not AB then `C r` is not `A (B r)`
+//! for nearly all vectors r.
 
 use alloc::vec::Vec;
 

@@ -2,9 +2,9 @@
 //!
 //! # Time
 //! Entries are secret, hence nothing here branches on them or looks them up in a table: an entry is written as a fixed
-//! number of signed digits, and for each digit all multiples are read and one is kept by masking. A test counts the operations
-//! on points for different matrices. Masking itself, and the arithmetic of points and scalars, is that of `subtle` and
-//! `curve25519-dalek`, which claim constant time; compilers and CPUs were not examined.
+//! number of signed digits, and for each digit all multiples are read and one is kept by masking. A test counts the
+//! operations on points for different matrices. Masking itself, and the arithmetic of points and scalars, is that of
+//! `subtle` and `curve25519-dalek`, which claim constant time; compilers and CPUs were not examined.
 
 use alloc::vec::Vec;
 use core::{
@@ -48,10 +48,11 @@ impl core::error::Error for CommitError {}
 
 /// Blindings of all commitments: what opens them. Wiped when it goes.
 ///
-/// They come from a secret seed of 32 bytes, so that the requester sends one seed along with the matrices and both sides have
-/// the same blindings, those of the product included: the requester can check that the C it got is the one that was
-/// committed to. They also depend on the matrices. A seed that is used twice for different matrices does therefore not
-/// disclose their difference; for the same matrices it gives the same commitments, which shows that they are the same.
+/// They come from a secret seed of 32 bytes, so that the requester sends one seed along with the matrices and both
+/// sides have the same blindings, those of the product included: the requester can check that the C it got is the one
+/// that was committed to. They also depend on the matrices. A seed that is used twice for different matrices does
+/// therefore not disclose their difference; for the same matrices it gives the same commitments, which shows that they
+/// are the same.
 pub struct Openings {
 	/// Of the rows of A.
 	pub(super) rows: Secret,
@@ -66,8 +67,8 @@ pub struct Openings {
 impl Openings {
 	/// The openings for these matrices, both row by row, and this secret seed.
 	///
-	/// `root = dk("ionet/zkmm/v1 openings", seed || m u32 || k u32 || n u32 || A || B)`; the blindings of A, B and C are 64
-	/// bytes each, reduced, of the output of `BLAKE3_keyed(root, s u8)` with s = 0, 1, 2.
+	/// `root = dk("ionet/zkmm/v1 openings", seed || m u32 || k u32 || n u32 || A || B)`; the blindings of A, B and C
+	/// are 64 bytes each, reduced, of the output of `BLAKE3_keyed(root, s u8)` with s = 0, 1, 2.
 	pub fn new(shape: &Shape, a: &[i8], b: &[i8], seed: &[u8; 32]) -> Result<Self, CommitError> {
 		let [m, k, n] = sides(shape);
 		if a.len() != m * k || b.len() != k * n {
@@ -207,8 +208,8 @@ fn blind(
 	Ok(sums.iter().zip(blindings).map(blinded).collect())
 }
 
-/// For each of `len` vectors of secret integers its inner product with `points`; `entry(v, i)` is integer i of vector v, in
-/// absolute value at most what `digits` digits reach.
+/// For each of `len` vectors of secret integers its inner product with `points`; `entry(v, i)` is integer i of vector
+/// v, in absolute value at most what `digits` digits reach.
 ///
 /// Goes through the points once: all vectors use a point's multiples while they are in the CPU's first cache.
 pub(super) fn sums<P>(

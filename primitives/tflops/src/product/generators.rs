@@ -4,7 +4,8 @@ use alloc::vec::Vec;
 
 use curve25519_dalek::ristretto::RistrettoPoint;
 
-/// `point(name, i) = hash to the group of BLAKE3 derive_key("ionet/zkmm/v1 generator", name || i u32)`, 64 bytes of output.
+/// `point(name, i) = hash to the group of BLAKE3 derive_key("ionet/zkmm/v1 generator", name || i u32)`, 64 bytes of
+/// output.
 pub(super) struct Generators(blake3::Hasher);
 
 impl Generators {

@@ -1,9 +1,9 @@
 //! The prover's part of the inner-product arguments.
 //!
-//! In each round a vector is halved, and a challenge u folds it: `u low + 1/u high`, with the generators folded the other way
-//! round, `1/u low + u high`. Then `<folded vector, folded generators>` is `<vector, generators>` plus
-//! `u^2 <low, high generators> + u^-2 <high, low generators>`, which is what the prover sends: L and R. The second vector of
-//! an inner product is folded with 1/u in place of u, so that the inner product changes in the same manner.
+//! In each round a vector is halved, and a challenge u folds it: `u low + 1/u high`, with the generators folded the
+//! other way round, `1/u low + u high`. Then `<folded vector, folded generators>` is `<vector, generators>` plus
+//! `u^2 <low, high generators> + u^-2 <high, low generators>`, which is what the prover sends: L and R. The second
+//! vector of an inner product is folded with 1/u in place of u, so that the inner product changes in the same manner.
 
 use alloc::vec::Vec;
 
@@ -19,8 +19,8 @@ use super::{
 	transcript::Point,
 };
 
-/// Folds l and r, with commitments over the same generators but separately. `tie` is `w U`, whose multiples by the inner product
-/// are folded along with l. `ask` sends `L_l, R_l, L_r, R_r` and gets the challenge.
+/// Folds l and r, with commitments over the same generators but separately. `tie` is `w U`, whose multiples by the
+/// inner product are folded along with l. `ask` sends `L_l, R_l, L_r, R_r` and gets the challenge.
 ///
 /// Returns what is left of l and r. Both have the length of `generators`, a power of two.
 pub(super) fn fold_both(

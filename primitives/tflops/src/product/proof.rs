@@ -90,8 +90,8 @@ pub(super) fn hash(lists: &[&[Point]]) -> Hash {
 	*hasher.finalize().as_bytes()
 }
 
-/// The hash of the commitments to C that a proof carries: [`super::Statement::output`], for who knows only a hash of it.
-/// Says nothing about the proof.
+/// The hash of the commitments to C that a proof carries: [`super::Statement::output`], for who knows only a hash of
+/// it. Says nothing about the proof.
 pub fn output_of(shape: &Shape, proof: &[u8]) -> Result<Hash, ProductError> {
 	Proof::parse(shape, proof).map(|proof| hash(&[proof.product]))
 }

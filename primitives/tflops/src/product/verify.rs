@@ -24,8 +24,8 @@ pub(super) const EQUATIONS: usize = 5;
 /// One for each rule of [`ProductError`]. No bytes make it panic.
 ///
 /// # Cost
-/// Reads `2 m + n` points of the lists, and multiplies them and about `k + n` generators once. Cheap tests come first: lengths, then
-/// hashes of the lists, then points.
+/// Reads `2 m + n` points of the lists, and multiplies them and about `k + n` generators once. Cheap tests come first:
+/// lengths, then hashes of the lists, then points.
 pub fn verify(statement: &Statement, proof: &[u8]) -> Result<(), ProductError> {
 	let shape = &statement.shape;
 	let proof = Proof::parse(shape, proof)?;
@@ -55,7 +55,8 @@ pub fn verify(statement: &Statement, proof: &[u8]) -> Result<(), ProductError> {
 /// 3: V + X D                                      = <z,y> U + tau_z H
 /// 4: P_C + X S_C + w <z,y> U + folding points of z = z' <s_z, Q> + w z' <s_z, y> U + mu_C H
 /// ```
-/// A dash marks what is left of a vector after folding, `s` are the products of challenges that generators are folded with.
+/// A dash marks what is left of a vector after folding, `s` are the products of challenges that generators are folded
+/// with.
 pub(super) fn residual(
 	shape: &Shape,
 	proof: &Proof<'_>,
@@ -187,8 +188,8 @@ impl Folding {
 		self.squares.iter().copied().zip(self.inverses.iter().copied())
 	}
 
-	/// What each generator is multiplied with in the end: `u` for each round in which it is in the upper half, `1/u` for the
-	/// others.
+	/// What each generator is multiplied with in the end: `u` for each round in which it is in the upper half, `1/u`
+	/// for the others.
 	fn products(&self) -> Vec<Scalar> {
 		let mut products = Vec::with_capacity(1 << self.squares.len());
 		products.push(self.first);

@@ -37,8 +37,8 @@ proptest! {
 	}
 }
 
-/// The whole way: the requester commits, the worker that got the matrices and the seed has the same commitments, proves, and
-/// the requester finds that the C it was sent is the one that was proven.
+/// The whole way: the requester commits, the worker that got the matrices and the seed has the same commitments,
+/// proves, and the requester finds that the C it was sent is the one that was proven.
 #[test]
 fn should_give_both_sides_the_same_commitments_when_they_share_the_seed() {
 	let (a, b, seed) = ([1i8, -2, 3, 4, -5, 6], [7i8, 8, -9, 10, 11, 12], [42; 32]);

@@ -31,7 +31,7 @@ pub(super) fn check<G: Gpu>(device: &mut CudaMatMul<G>) -> Result<(), GpuError> 
 	let extreme = |line: usize| if line.is_multiple_of(2) { -128 } else { 127 };
 	let lines: Vec<i8> = (0..SIDE).flat_map(|line| [extreme(line) as i8; SIDE]).collect();
 	let dims = Dims::new(SIDE, SIDE, SIDE)?;
-	let found = device.matmul_i8(&lines, &lines, dims, Layout::Columns)?;
+	let found = device.matmul_i8(dims, &lines, &lines, Layout::Columns)?;
 	let expected = |at: usize| extreme(at / SIDE) * extreme(at % SIDE) * SIDE as i32;
 	if (0..).map(expected).zip(&found).any(|(expected, found)| expected != *found) {
 		return Err(GpuError::Wrong("products of extremes"));

@@ -173,6 +173,9 @@ mod functions {
 	/// Defines functions of the driver that forward to the library.
 	macro_rules! forward {
 		($(fn $name:ident($($argument:ident: $kind:ty),*);)*) => {$(
+			// It is what `cust` calls.
+			const _: unsafe extern "C" fn($($kind),*) -> CUresult = cust::sys::$name;
+
 			#[no_mangle]
 			pub(super) unsafe extern "C" fn $name($($argument: $kind),*) -> CUresult {
 				type Function = unsafe extern "C" fn($($kind),*) -> c_int;

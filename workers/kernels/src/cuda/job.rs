@@ -16,9 +16,9 @@ impl<G: Gpu> CudaMatMul<G> {
 	/// tile fits into the GPU's memory; what goes wrong on the GPU.
 	pub fn matmul_i8(
 		&mut self,
+		dims: Dims,
 		a: &[i8],
 		b: &[i8],
-		dims: Dims,
 		layout: Layout,
 	) -> Result<Vec<i32>, GpuError> {
 		let (m, k, n) = (dims.m(), dims.k(), dims.n());
@@ -26,16 +26,16 @@ impl<G: Gpu> CudaMatMul<G> {
 		let mut c = try_vec(m * n)?;
 		if m > 0 && k > 0 && n > 0 {
 			self.release();
-			self.settled(|device| device.multiply(a, b, dims, layout, &mut c))?;
+			self.settled(|device| device.multiply(dims, a, b, layout, &mut c))?;
 		}
 		Ok(c)
 	}
 
 	fn multiply(
 		&mut self,
+		dims: Dims,
 		a: &[i8],
 		b: &[i8],
-		dims: Dims,
 		layout: Layout,
 		c: &mut [i32],
 	) -> Result<(), GpuError> {
@@ -53,7 +53,7 @@ impl<G: Gpu> CudaMatMul<G> {
 		for first_column in (0..n).step_by(column_step) {
 			let columns = column_step.min(n - first_column);
 			let tile_columns = columns.div_ceil(TILE as usize);
-			let packed = pack_columns(b, dims, layout, first_column, columns)?;
+			let packed = pack_columns(dims, b, layout, first_column, columns)?;
 			self.gpu.upload(Queue::Products, &packed, place(&on_gpu_b))?;
 			for first_row in (0..m).step_by(row_step) {
 				self.watch.cancel.check()?;
@@ -106,8 +106,8 @@ fn pack_rows(rows: &[i8], k: usize) -> Result<Vec<u8>, Error> {
 
 /// Columns of B as the GPU needs them.
 fn pack_columns(
-	b: &[i8],
 	dims: Dims,
+	b: &[i8],
 	layout: Layout,
 	first: usize,
 	columns: usize,

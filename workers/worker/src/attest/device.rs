@@ -1,6 +1,6 @@
 //! A device that multiplies: what the prover needs of it, whatever it is.
 
-use io_kernels::Cancel;
+use io_kernels::{Cancel, cuda::GpuError};
 use io_primitives::attestation::DeviceIndex;
 use io_tflops::{
 	Hash, Params,
@@ -22,6 +22,15 @@ impl From<io_kernels::Error> for Fault {
 	fn from(error: io_kernels::Error) -> Fault {
 		match error {
 			io_kernels::Error::Cancelled => Fault::Cancelled,
+			other => Fault::Failed(other.to_string()),
+		}
+	}
+}
+
+impl From<GpuError> for Fault {
+	fn from(error: GpuError) -> Fault {
+		match error {
+			GpuError::Refused(error) => error.into(),
 			other => Fault::Failed(other.to_string()),
 		}
 	}

@@ -13,7 +13,7 @@ use io_primitives::{
 	},
 };
 use io_tflops::{Params, Statement, transcript, verify_reveal};
-use io_worker::attest::{Attester, SyncError};
+use io_worker::attest::Attester;
 use sp_core::{H256, Pair, sr25519};
 
 pub(crate) const GENESIS: H256 = H256::repeat_byte(0x42);
@@ -32,6 +32,18 @@ pub(crate) const TOY: ClassParams = ClassParams {
 	openings: 8,
 	bond_per_lane: 10,
 };
+
+/// Whoever answers requests.
+pub(crate) trait Worker {
+	/// The encoded answer.
+	fn attest(&self, request: &AttestRequest<AccountId>) -> Vec<u8>;
+}
+
+impl Worker for Attester {
+	fn attest(&self, request: &AttestRequest<AccountId>) -> Vec<u8> {
+		self.sync(request).unwrap().encode()
+	}
+}
 
 pub(crate) struct Chain {
 	pub(crate) worker: WorkerKey,
@@ -108,18 +120,18 @@ impl Chain {
 
 	/// What the worker says to a request.
 	pub(crate) fn ask(
-		attester: &Attester,
+		&self,
+		worker: &impl Worker,
 		request: &AttestRequest<AccountId>,
-	) -> Result<Vec<SignedAttestation>, SyncError> {
-		let response = attester.sync(request)?.encode();
-		let response = AttestResponse::decode_all(&mut &response[..]).unwrap();
-		assert_eq!(response.keys.to_vec(), vec![attester.worker()]);
-		Ok(response.calls.to_vec())
+	) -> Vec<SignedAttestation> {
+		let response = AttestResponse::decode_all(&mut &worker.attest(request)[..]).unwrap();
+		assert_eq!(response.keys.to_vec(), vec![self.worker]);
+		response.calls.to_vec()
 	}
 
 	/// The same block again, without effect.
-	pub(crate) fn again(&mut self, attester: &Attester) -> Vec<SignedAttestation> {
-		let calls = Chain::ask(attester, &self.request()).unwrap();
+	pub(crate) fn again(&mut self, worker: &impl Worker) -> Vec<SignedAttestation> {
+		let calls = self.ask(worker, &self.request());
 		for signed in &calls {
 			self.note(signed);
 		}
@@ -127,11 +139,11 @@ impl Chain {
 	}
 
 	/// The next block, in the next slot: a sync, and what the calls do.
-	pub(crate) fn block(&mut self, attester: &Attester) {
+	pub(crate) fn block(&mut self, worker: &impl Worker) {
 		self.view.now += 1;
 		self.view.slot += 1;
 		self.serve();
-		self.last = self.again(attester);
+		self.last = self.again(worker);
 		for signed in self.last.clone() {
 			if !self.deaf
 				&& let Err(rule) = self.take(&signed.call)
@@ -315,7 +327,7 @@ impl Chain {
 	/// Makes blocks until `done`.
 	pub(crate) fn until(
 		&mut self,
-		attester: &Attester,
+		worker: &impl Worker,
 		what: &str,
 		mut done: impl FnMut(&Chain) -> bool,
 	) {
@@ -323,7 +335,7 @@ impl Chain {
 			if done(self) {
 				return;
 			}
-			self.block(attester);
+			self.block(worker);
 			std::thread::sleep(std::time::Duration::from_millis(5));
 		}
 		panic!("not reached: {what}; refused: {:?}", self.refused);

@@ -11,12 +11,12 @@ use crate::{
 	machine::Machine,
 };
 
-const ENABLED: Settings = Settings { enabled: true, stake_percent: 50 };
+const ENABLED: Settings = Settings { enabled: true, stake_percent: 50, save_every: Duration::ZERO };
 
 fn set_up() -> (Machine, Chain) {
 	let machine = Machine::new();
 	let mut chain = Chain::new(machine.attester().worker());
-	chain.enrol(0, 2);
+	chain.enrol(0, 4);
 	(machine, chain)
 }
 
@@ -113,6 +113,8 @@ fn should_go_on_with_the_same_bytes_when_restarted_after_every_block() {
 	// Measuring takes longer than a block.
 	chain.until(machine.attester(), "enrolment", |chain| !chain.view.enrolments.is_empty());
 	machine.restart();
+	// Only windows that open later count.
+	chain.block(machine.attester());
 	chain.open_window(1);
 	for _ in 0..60 {
 		chain.block(machine.attester());
@@ -166,7 +168,7 @@ fn should_answer_the_audit_when_the_device_fails_now_and_then() {
 	chain.block(machine.attester());
 	machine.wait("fault", |status| status.devices[0].note.contains("out of order"));
 	// The device rests for two seconds, and the chain does not wait so long when blocks come at once.
-	machine.wait("answer", |_| !Chain::ask(machine.attester(), &chain.request()).unwrap().is_empty());
+	machine.wait("answer", |_| !chain.ask(machine.attester(), &chain.request()).is_empty());
 	chain.until(machine.attester(), "certificate", |chain| chain.certified(1));
 }
 
@@ -180,7 +182,7 @@ fn should_pass_over_old_views_when_a_second_node_lags_behind() {
 	chain.open_window(1);
 	for _ in 0..20 {
 		chain.block(machine.attester());
-		assert!(Chain::ask(machine.attester(), &old).unwrap().is_empty());
+		assert!(chain.ask(machine.attester(), &old).is_empty());
 		if chain.certified(1) {
 			break;
 		}
@@ -227,11 +229,11 @@ fn should_not_commit_again_when_a_reorg_gives_the_window_another_seed() {
 
 #[test]
 fn should_take_part_when_the_chain_was_started_anew() {
-	let (machine, mut chain) = committed();
+	let (machine, chain) = committed();
 	let mut fresh = Chain::new(chain.worker);
 	fresh.view.now = 100;
 	fresh.view.slot = 100_000;
-	fresh.enrol(0, 2);
+	fresh.enrol(0, 4);
 	for _ in 0..10 {
 		fresh.block(machine.attester());
 	}
@@ -256,7 +258,7 @@ fn should_say_nothing_when_the_view_is_of_another_worker() {
 	let (machine, chain) = set_up();
 	let mut request = chain.request();
 	request.workers[0].0.0[0] ^= 1;
-	assert!(Chain::ask(machine.attester(), &request).unwrap().is_empty());
+	assert!(chain.ask(machine.attester(), &request).is_empty());
 }
 
 #[test]
@@ -347,6 +349,7 @@ fn should_answer_but_not_commit_when_draining() {
 	}
 
 	let (machine, mut chain) = committed();
+	chain.again(machine.attester());
 	machine.attester().drain();
 	assert!(!machine.attester().risks().is_empty());
 	chain.until(machine.attester(), "audit", |chain| chain.view.commitments[0].audit.is_some());
@@ -457,6 +460,23 @@ fn should_enrol_anew_when_the_class_has_changed() {
 	let params = io_primitives::attestation::ClassParams { k: 32, ..TOY };
 	chain.view.classes = vec![(3, params)];
 	chain.until(machine.attester(), "enrolment", |chain| chain.view.enrolments[0].params == params);
+	assert!(chain.refused.is_empty(), "{:?}", chain.refused);
+}
+
+#[test]
+fn should_enrol_anew_when_other_lanes_would_be_better() {
+	let machine = Machine::new();
+	let mut chain = Chain::new(machine.attester().worker());
+	chain.enrol(0, 2);
+	chain.open_window(1);
+	chain.block(machine.attester());
+	machine.wait_for_rounds(3);
+	let window = chain.view.window.unwrap();
+	while chain.view.slot <= window.last_slot {
+		chain.block(machine.attester());
+		assert_eq!(chain.enrolment(0).unwrap().lanes, 2, "not in a window");
+	}
+	chain.until(machine.attester(), "enrolment", |chain| chain.enrolment(0).unwrap().lanes == 4);
 	assert!(chain.refused.is_empty(), "{:?}", chain.refused);
 }
 

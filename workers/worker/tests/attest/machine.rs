@@ -83,7 +83,7 @@ pub(crate) struct Machine {
 
 impl Machine {
 	pub(crate) fn new() -> Machine {
-		let settings = Settings { enabled: true, stake_percent: 50 };
+		let settings = Settings { enabled: true, stake_percent: 50, save_every: Duration::ZERO };
 		Machine::with(settings, 1)
 	}
 

@@ -49,7 +49,7 @@ proptest! {
 	) {
 		let mut machine = Machine::new();
 		let mut chain = Chain::new(machine.attester().worker());
-		chain.enrol(0, 2);
+		chain.enrol(0, 4);
 		let mut stale = chain.request();
 		let mut deaf = 0u32;
 		for event in events {
@@ -63,7 +63,7 @@ proptest! {
 					chain.again(machine.attester());
 				},
 				Event::Stale => {
-					Chain::ask(machine.attester(), &stale).unwrap();
+					chain.ask(machine.attester(), &stale);
 					stale = chain.request();
 				},
 				Event::Deaf => deaf = 3,

@@ -329,8 +329,8 @@ fn should_find_what_is_wrong_when_the_doctor_looks() {
 	machine.start();
 	let running = machine.run(&arguments);
 	let said = String::from_utf8_lossy(&running.stdout).into_owned();
-	assert!(!running.status.success(), "no node calls: {said}");
-	assert!(said.contains("--offchain-worker always"), "{said}");
+	assert!(running.status.success(), "a node has a minute to call: {said}");
+	assert!(said.contains("not yet") && said.contains("CUDA driver"), "{said}");
 
 	Chain::new(&machine).block(&machine);
 	let synced = machine.run(&arguments);

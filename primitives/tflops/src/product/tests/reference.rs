@@ -79,8 +79,8 @@ fn should_agree_with_the_reference_when_proofs_are_right_or_wrong() {
 	}
 }
 
-/// Folding by the definition: entry i ends up multiplied by the challenge of every round in which it is in the lower half, and by
-/// its inverse in the others.
+/// Folding by the definition: entry i ends up multiplied by the challenge of every round in which it is in the lower
+/// half, and by its inverse in the others.
 #[test]
 fn should_fold_vectors_as_defined() {
 	let mut rng = ChaCha20Rng::seed_from_u64(1);

@@ -25,7 +25,8 @@ fn free_challenges(shape: &Shape, rng: &mut ChaCha20Rng) -> Challenges {
 
 /// A transcript for any lists of commitments and any challenges. There is no witness among the arguments.
 ///
-/// What the prover shows about its vectors is uniform: l, r, z, the blindings, V and T_2. The rest follows from the equations.
+/// What the prover shows about its vectors is uniform: l, r, z, the blindings, V and T_2. The rest follows from the
+/// equations.
 fn simulate(
 	shape: &Shape,
 	lists: [&[Point]; 3],

@@ -94,12 +94,12 @@ fn should_not_count_what_is_behind_the_columns_of_c() {
 	assert_eq!(verify(&case.statement, &proof), Err(ProductError::NotProven));
 }
 
-/// The attack on the shortcut that this protocol does not take. The shortcut: r has generators of its own, and l and r are opened
-/// against the *sum* of their commitments, as in a range proof.
+/// The attack on the shortcut that this protocol does not take. The shortcut: r has generators of its own, and l and r
+/// are opened against the *sum* of their commitments, as in a range proof.
 ///
-/// Who makes `T_A` adds `<d, generators of B>` to the first row. Then `r = B y + d` opens the sum, as `x_0 = 1`, and with it
-/// `<x^T A, B y + d>`, which is `x^T C' y` for the C' whose first column is `A (first column of B + d)`: a whole column is
-/// wrong, and for every x and y the sum opens.
+/// Who makes `T_A` adds `<d, generators of B>` to the first row. Then `r = B y + d` opens the sum, as `x_0 = 1`, and
+/// with it `<x^T A, B y + d>`, which is `x^T C' y` for the C' whose first column is `A (first column of B + d)`: a
+/// whole column is wrong, and for every x and y the sum opens.
 #[test]
 fn should_reject_when_commitment_to_a_hides_part_of_b() {
 	let (m, k, n) = (3usize, 4, 4);
@@ -124,8 +124,8 @@ fn should_reject_when_commitment_to_a_hides_part_of_b() {
 	}
 	assert!((0..m).all(|i| wrong[i * n] != case.c[i * n]));
 
-	// The shortcut, with commitments that are not blinded and vectors that are shown as they are: an inner-product argument is but
-	// a shorter way to check the same.
+	// The shortcut, with commitments that are not blinded and vectors that are shown as they are: an inner-product
+	// argument is but a shorter way to check the same.
 	let row = |i: usize| (0..k).map(|at| small(case.a[i * k + at].into())).collect::<Vec<_>>();
 	let column = |j: usize| (0..k).map(|at| small(case.b[at * n + j].into())).collect::<Vec<_>>();
 	let mut rows: Vec<RistrettoPoint> = (0..m).map(|i| commit(&row(i), &g)).collect();
