@@ -238,7 +238,7 @@ impl Bench {
 					format!("{:.1}", proof.gops),
 					String::new(),
 					String::new(),
-					proof.overhead_percent.map_or_else(String::new, |p| format!("+{p:.0} %")),
+					proof.overhead_percent.map_or_else(String::new, |p| format!("{p:+.0} %")),
 				]);
 			}
 			if !(device.kernels.is_empty() && device.proofs.is_empty()) {
