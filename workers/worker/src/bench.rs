@@ -182,7 +182,7 @@ fn proofs(
 		let dims = (m, k, n);
 		bench.proofs.push(ProofBench { class: measured.class, dims, gops, overhead_percent });
 	}
-	if let Ok(plan) = plan::choose(&measured, Balance::MAX) {
+	if let Ok(plan) = plan::choose(&measured, Balance::MAX, plan::LONGEST_ROUND) {
 		let of = measured.iter().find(|measured| measured.class == plan.class);
 		bench.suggestion = of.map(|of| Suggestion {
 			class: plan.class,
