@@ -93,11 +93,7 @@ const ATTESTATION: AttestationTerms = AttestationTerms {
 	certificate_ttl: 100,
 };
 
-fn genesis(
-	collators: &[Sr25519Keyring],
-	root: Sr25519Keyring,
-	predictable_beacon: bool,
-) -> Value {
+fn genesis(collators: &[Sr25519Keyring], root: Sr25519Keyring, predictable_beacon: bool) -> Value {
 	// The pots exist from the start: a first fee below the existential deposit would be lost otherwise.
 	let pots = [TreasuryAccount::get(), StakingPot::get()].map(|pot| (pot, EXISTENTIAL_DEPOSIT));
 	let balances = Sr25519Keyring::well_known()

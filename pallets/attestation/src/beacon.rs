@@ -85,6 +85,8 @@ fn place(fold: u64) -> u32 {
 
 /// Whether `acc mod 2^64 < odds * 2^64`, integers little-endian.
 pub(crate) fn is_drawn(acc: &H256, odds: Permill) -> bool {
-	let low = u128::from(acc.to_low_u64_le());
-	low * u128::from(Permill::one().deconstruct()) < u128::from(odds.deconstruct()) << 64
+	let mut low = [0; 8];
+	low.copy_from_slice(&acc.0[..8]);
+	u128::from(u64::from_le_bytes(low)) * u128::from(Permill::one().deconstruct())
+		< u128::from(odds.deconstruct()) << 64
 }

@@ -55,8 +55,9 @@ pub type ProofBytes = BoundedVec<u8, ConstU32<MAX_PROOF_BYTES>>;
 	PartialEq,
 	Eq,
 	Debug,
+	serde::Serialize,
+	serde::Deserialize,
 )]
-#[cfg_attr(feature = "std", derive(serde::Serialize, serde::Deserialize))]
 pub struct ClassParams {
 	/// Version of the arithmetic, see `io-tflops`.
 	pub arith: u8,

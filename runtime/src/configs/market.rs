@@ -3,7 +3,8 @@
 use crate::{
 	configs::{parameters, TreasuryAccount},
 	constants::*,
-	AccountId, Authorship, Balance, Balances, IoAttestation, IoRandomness, IoStaking, Runtime, RuntimeHoldReason,
+	AccountId, Authorship, Balance, Balances, IoAttestation, IoRandomness, IoStaking, Runtime,
+	RuntimeHoldReason,
 };
 use frame_support::{
 	parameter_types,

@@ -123,6 +123,8 @@ struct Sync<'a> {
 	book: Book,
 	changes: Changes,
 	calls: Vec<SignedAttestation>,
+	/// How long a round may last on this chain, in seconds.
+	longest_round: f64,
 	/// Devices that do rounds again for an audit.
 	recovering: BTreeSet<DeviceIndex>,
 	/// Chains that end when all of this is on disk.
@@ -196,8 +198,13 @@ impl Attester {
 		state.clock.see(view.slot, now);
 		state.view = Some(view.clone());
 
+		let pace = state.clock.slot_time().zip(view.window);
+		let longest_round = pace.map_or(plan::LONGEST_ROUND, |(slot, window)| {
+			plan::longest_round(window.last_slot.saturating_sub(window.slot), slot)
+		});
 		let mut sync = Sync {
 			inner,
+			longest_round,
 			genesis: request.genesis,
 			view,
 			book: state.book.clone(),
@@ -755,8 +762,8 @@ impl Sync<'_> {
 			},
 		};
 		let own = current.map_or(0, |current| current.bond);
-		let plan =
-			plan::choose(&measured, budget.saturating_add(own)).map_err(|e| e.to_string())?;
+		let plan = plan::choose(&measured, budget.saturating_add(own), self.longest_round)
+			.map_err(|e| e.to_string())?;
 		let same = current
 			.is_some_and(|c| (c.class, c.lanes) == (plan.class, plan.lanes) && self.is_of_today(c));
 		Ok((!same).then_some(plan))
@@ -774,7 +781,9 @@ impl Sync<'_> {
 			return Wish::Anew;
 		};
 		match prover.round_seconds(&params) {
-			Some(seconds) if plan::is_misfit(seconds, current.lanes, &current.params) => {
+			Some(seconds)
+				if plan::is_misfit(seconds, current.lanes, &current.params, self.longest_round) =>
+			{
 				Wish::Lanes(Measured {
 					class: current.class,
 					params: current.params,

@@ -182,7 +182,7 @@ fn proofs(
 		let dims = (m, k, n);
 		bench.proofs.push(ProofBench { class: measured.class, dims, gops, overhead_percent });
 	}
-	if let Ok(plan) = plan::choose(&measured, Balance::MAX) {
+	if let Ok(plan) = plan::choose(&measured, Balance::MAX, plan::LONGEST_ROUND) {
 		let of = measured.iter().find(|measured| measured.class == plan.class);
 		bench.suggestion = of.map(|of| Suggestion {
 			class: plan.class,
@@ -238,7 +238,7 @@ impl Bench {
 					format!("{:.1}", proof.gops),
 					String::new(),
 					String::new(),
-					proof.overhead_percent.map_or_else(String::new, |p| format!("+{p:.0} %")),
+					proof.overhead_percent.map_or_else(String::new, |p| format!("{p:+.0} %")),
 				]);
 			}
 			if !(device.kernels.is_empty() && device.proofs.is_empty()) {

@@ -110,7 +110,13 @@ impl Checker {
 		let (input, verification) = (self.input.clone(), self.record.verification);
 		let other = product.clone();
 		let proof = blocking(move || prove(&input, &verification, &other, entry)).await?;
-		send(&self.client, &self.signer, self.record.job, proof, entry, self.output).await?;
+		match send(&self.client, &self.signer, self.record.job, proof, entry, self.output).await {
+			// Somebody else may have been quicker; the end of the job tells.
+			Err(Error::Client(e @ io_client::Error::Dispatch(_))) => {
+				say(&format!("the dispute was refused: {e}"));
+			},
+			sent => sent?,
+		}
 		self.checked = Some((product, false));
 		Ok(())
 	}

@@ -338,6 +338,7 @@ impl Gpu for CudaGpu {
 	}
 
 	fn abandon(&self) {
+		tracing::error!(gpu = %self.facts.name, "does not answer and is given up");
 		self.context.hung.store(true, Ordering::Relaxed);
 	}
 }

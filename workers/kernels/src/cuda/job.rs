@@ -8,6 +8,13 @@ use super::{
 };
 use crate::{error::try_vec, Dims, Error, Layout};
 
+/// Panels in the GPU's memory.
+struct OnGpu<M> {
+	a: M,
+	b: M,
+	c: M,
+}
+
 impl<G: Gpu> CudaMatMul<G> {
 	/// C = A B, exact: A row by row, B as `layout` says, C row by row. The memory of lanes is given back before.
 	///
@@ -26,7 +33,7 @@ impl<G: Gpu> CudaMatMul<G> {
 		let mut c = try_vec(m * n)?;
 		if m > 0 && k > 0 && n > 0 {
 			self.release();
-			self.settled(|device| device.multiply(dims, a, b, layout, &mut c))?;
+			self.multiply(dims, a, b, layout, &mut c)?;
 		}
 		Ok(c)
 	}
@@ -39,41 +46,63 @@ impl<G: Gpu> CudaMatMul<G> {
 		layout: Layout,
 		c: &mut [i32],
 	) -> Result<(), GpuError> {
-		let (m, k, n) = (dims.m(), dims.k(), dims.n());
+		let (m, n) = (dims.m(), dims.n());
 		let number = |side: usize| u32::try_from(side).map_err(|_| Error::TooLarge(m, n));
+		let (m, k, n) = (number(m)?, number(dims.k())?, number(n)?);
 		let entry = Element::Full32.bytes() as u64;
-		let task = Task { m: number(m)?, n: number(n)?, k: number(k)?, entry, copies: 1, fixed: 0 };
+		let task = Task { m, n, k, entry, copies: 1, fixed: 0 };
 		let plan = Plan::new(&task, self.available()?)?;
-		let on_gpu = [plan.a_bytes(&task), plan.b_bytes(&task), plan.c_bytes(&task)];
-		let [on_gpu_a, on_gpu_b, on_gpu_c] = on_gpu.map(|bytes| self.gpu.allocate(bytes));
-		let (on_gpu_a, on_gpu_b, on_gpu_c) = (on_gpu_a?, on_gpu_b?, on_gpu_c?);
-		let place = |memory| Place { memory, at: 0 };
+		let on_gpu = OnGpu {
+			a: self.gpu.allocate(plan.a_bytes(&task))?,
+			b: self.gpu.allocate(plan.b_bytes(&task))?,
+			c: self.gpu.allocate(plan.c_bytes(&task))?,
+		};
+		// Freed when the GPU has settled.
+		self.settled(|device| device.panels(dims, a, b, layout, &plan, &on_gpu, c))
+	}
+
+	/// Multiplies panel by panel.
+	#[allow(clippy::too_many_arguments)]
+	fn panels(
+		&self,
+		dims: Dims,
+		a: &[i8],
+		b: &[i8],
+		layout: Layout,
+		plan: &Plan,
+		on_gpu: &OnGpu<G::Memory>,
+		c: &mut [i32],
+	) -> Result<(), GpuError> {
+		let (m, k, n) = (dims.m(), dims.k(), dims.n());
 		let [row_step, column_step] = [plan.rows, plan.columns].map(|side| side as usize);
+		let [on_gpu_a, on_gpu_b, on_gpu_c] =
+			[&on_gpu.a, &on_gpu.b, &on_gpu.c].map(|memory| Place { memory, at: 0 });
+		// At most those of a panel, which are counted in 32 bits; k is at most 65,536.
+		let tiles = |side: usize| side.div_ceil(TILE as usize) as u32;
+		let pitch_of_k = (k as u32).next_multiple_of(STREAM_BLOCK);
 
 		for first_column in (0..n).step_by(column_step) {
 			let columns = column_step.min(n - first_column);
-			let tile_columns = columns.div_ceil(TILE as usize);
 			let packed = pack_columns(dims, b, layout, first_column, columns)?;
-			self.gpu.upload(Queue::Products, &packed, place(&on_gpu_b))?;
+			self.gpu.upload(Queue::Products, &packed, on_gpu_b)?;
 			for first_row in (0..m).step_by(row_step) {
 				self.watch.cancel.check()?;
 				let rows = row_step.min(m - first_row);
-				let tile_rows = rows.div_ceil(TILE as usize);
 				let packed = pack_rows(&a[first_row * k..][..rows * k], k)?;
-				self.gpu.upload(Queue::Products, &packed, place(&on_gpu_a))?;
+				self.gpu.upload(Queue::Products, &packed, on_gpu_a)?;
 				self.gpu.product(
 					Queue::Products,
 					(self.gemm, Element::Full32),
-					(number(tile_rows)?, number(tile_columns)?),
-					task.k.next_multiple_of(STREAM_BLOCK),
-					place(&on_gpu_a),
-					place(&on_gpu_b),
-					place(&on_gpu_c),
+					(tiles(rows), tiles(columns)),
+					pitch_of_k,
+					on_gpu_a,
+					on_gpu_b,
+					on_gpu_c,
 				)?;
 
-				let pitch = tile_columns * TILE as usize;
+				let pitch = columns.next_multiple_of(TILE as usize);
 				let mut panel = try_vec(rows * pitch * Element::Full32.bytes())?;
-				self.gpu.download(Queue::Products, place(&on_gpu_c), &mut panel, &self.watch)?;
+				self.gpu.download(Queue::Products, on_gpu_c, &mut panel, &self.watch)?;
 				let (entries, _) = panel.as_chunks();
 				let first = first_row * n + first_column;
 				for (to, row) in c[first..].chunks_mut(n).zip(entries.chunks_exact(pitch)) {

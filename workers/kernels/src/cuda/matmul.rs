@@ -59,6 +59,8 @@ impl<G: Gpu> CudaMatMul<G> {
 		}
 		let mut device = Self { gemm, watch, limit: None, buffers: None, gpu };
 		check(&mut device)?;
+		let facts = device.gpu.facts();
+		tracing::info!(gpu = %facts.name, kernel = gemm.name(), "computes as the CPU does");
 		Ok(device)
 	}
 

@@ -1,19 +1,35 @@
 //! Which class a device takes, and how many products make one round of it.
 //!
 //! A round should last between half a second and a second: long enough that its fixed costs vanish, short enough that a
-//! chain of 128 rounds fits well into a window and that little is lost when a job interrupts it.
+//! chain of 128 rounds fits well into a window and that little is lost when a job interrupts it. On chains whose windows
+//! last only seconds, rounds are shorter.
+
+use std::time::Duration;
 
 use io_primitives::{
 	Balance,
 	attestation::{AttestationClass, ClassParams},
 };
 
-/// A round lasts at most so long, if the class allows it.
+/// A round lasts at most so long, in seconds, if the class allows it.
 pub const LONGEST_ROUND: f64 = 1.0;
-/// A class of which the smallest round lasts longer than this is too much for a device.
-pub const SLOWEST_ROUND: f64 = 4.0;
+/// A window is to hold so many rounds at least.
+const ROUNDS_OF_WINDOW: f64 = 16.0;
+/// However short windows are: shorter rounds than this mostly measure their fixed costs.
+const SHORTEST: f64 = 0.05;
+/// A class of which the smallest round lasts so many times too long is too much for a device.
+const TOO_LONG: f64 = 4.0;
+/// Lanes are worth a change when rounds are shorter than this part of what they could be.
+const TOO_SHORT: f64 = 0.125;
+/// The smallest round of a class may last so long, in seconds.
+pub const SLOWEST_ROUND: f64 = TOO_LONG * LONGEST_ROUND;
 /// A larger class has to be so much faster than a smaller one, whose bond is lower.
 const WORTH: f64 = 1.05;
+
+/// How long a round may last on a chain with windows of so many slots, in seconds.
+pub fn longest_round(slots: u64, slot: Duration) -> f64 {
+	(slots as f64 * slot.as_secs_f64() / ROUNDS_OF_WINDOW).clamp(SHORTEST, LONGEST_ROUND)
+}
 
 /// How fast a device is in a class.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -33,18 +49,19 @@ impl Measured {
 		2.0 * f64::from(m) * f64::from(n) * f64::from(k) / self.lane_seconds.max(f64::MIN_POSITIVE)
 	}
 
-	/// The most lanes, within the bounds of the class, of which a round is short enough; `None` if not even the fewest are.
-	pub fn lanes(&self) -> Option<u32> {
+	/// The most lanes, within the bounds of the class, of which a round lasts at most `longest` seconds; `None` if even the
+	/// fewest take far too long.
+	pub fn lanes(&self, longest: f64) -> Option<u32> {
 		let ClassParams { min_lanes, max_lanes, .. } = self.params;
 		let seconds = |lanes: u32| f64::from(lanes) * self.lane_seconds;
 		let fewest = min_lanes.max(1).checked_next_power_of_two()?;
-		if fewest > max_lanes || seconds(fewest) > SLOWEST_ROUND {
+		if fewest > max_lanes || seconds(fewest) > TOO_LONG * longest {
 			return None;
 		}
 		let doubled = std::iter::successors(Some(fewest), |lanes| lanes.checked_mul(2));
 		doubled
 			.take_while(|lanes| {
-				*lanes == fewest || (*lanes <= max_lanes && seconds(*lanes) <= LONGEST_ROUND)
+				*lanes == fewest || (*lanes <= max_lanes && seconds(*lanes) <= longest)
 			})
 			.last()
 	}
@@ -83,12 +100,12 @@ pub enum Refusal {
 	},
 }
 
-/// The best class and lanes for what was measured, for at most `budget` of bond.
-pub fn choose(measured: &[Measured], budget: Balance) -> Result<Plan, Refusal> {
+/// The best class and lanes for what was measured, for at most `budget` of bond, with rounds of at most `longest` seconds.
+pub fn choose(measured: &[Measured], budget: Balance, longest: f64) -> Result<Plan, Refusal> {
 	let mut best: Option<Plan> = None;
 	let mut cheapest: Option<Balance> = None;
 	for candidate in measured {
-		let Some(mut lanes) = candidate.lanes() else { continue };
+		let Some(mut lanes) = candidate.lanes(longest) else { continue };
 		let ClassParams { min_lanes, bond_per_lane, .. } = candidate.params;
 		let bond = |lanes: u32| bond_per_lane.saturating_mul(Balance::from(lanes));
 		while bond(lanes) > budget && lanes / 2 >= min_lanes.max(1) {
@@ -111,10 +128,10 @@ pub fn choose(measured: &[Measured], budget: Balance) -> Result<Plan, Refusal> {
 
 /// Whether a device had better enrol anew with other lanes, although that costs it its certificate: its rounds last so
 /// long that few fit into a window, or so short that the end of the chain comes before the end of the window.
-pub fn is_misfit(round_seconds: f64, lanes: u32, params: &ClassParams) -> bool {
-	let too_slow = round_seconds > SLOWEST_ROUND && lanes / 2 >= params.min_lanes.max(1);
+pub fn is_misfit(round_seconds: f64, lanes: u32, params: &ClassParams, longest: f64) -> bool {
+	let too_slow = round_seconds > TOO_LONG * longest && lanes / 2 >= params.min_lanes.max(1);
 	let too_fast =
-		round_seconds < LONGEST_ROUND / 8.0 && lanes.saturating_mul(2) <= params.max_lanes;
+		round_seconds < TOO_SHORT * longest && lanes.saturating_mul(2) <= params.max_lanes;
 	too_slow || too_fast
 }
 
@@ -141,7 +158,7 @@ mod tests {
 		for (lane_seconds, lanes) in
 			[(0.02, 32), (0.001, 64), (0.5, 2), (0.51, 2), (0.26, 2), (0.25, 4), (1.9, 2)]
 		{
-			let plan = choose(&[measured(0, 1024, lane_seconds)], 10_000).unwrap();
+			let plan = choose(&[measured(0, 1024, lane_seconds)], 10_000, 1.0).unwrap();
 			assert_eq!(plan.lanes, lanes, "{lane_seconds}");
 			assert_eq!(plan.bond, Balance::from(lanes) * 10);
 		}
@@ -150,15 +167,15 @@ mod tests {
 	#[test]
 	fn should_take_fewer_lanes_when_stake_is_short() {
 		let fast = [measured(0, 1024, 0.02)];
-		assert_eq!(choose(&fast, 100).unwrap().lanes, 8);
-		assert_eq!(choose(&fast, 20).unwrap().lanes, 2);
-		assert_eq!(choose(&fast, 19), Err(Refusal::Bond { needed: 20, budget: 19 }));
+		assert_eq!(choose(&fast, 100, 1.0).unwrap().lanes, 8);
+		assert_eq!(choose(&fast, 20, 1.0).unwrap().lanes, 2);
+		assert_eq!(choose(&fast, 19, 1.0), Err(Refusal::Bond { needed: 20, budget: 19 }));
 	}
 
 	#[test]
 	fn should_refuse_when_the_device_is_too_slow() {
-		assert_eq!(choose(&[measured(0, 1024, 2.1)], 10_000), Err(Refusal::TooSlow));
-		assert_eq!(choose(&[], 10_000), Err(Refusal::TooSlow));
+		assert_eq!(choose(&[measured(0, 1024, 2.1)], 10_000, 1.0), Err(Refusal::TooSlow));
+		assert_eq!(choose(&[], 10_000, 1.0), Err(Refusal::TooSlow));
 	}
 
 	#[test]
@@ -166,19 +183,31 @@ mod tests {
 		let small = measured(0, 1024, 0.02);
 		let same_rate = measured(1, 2048, 0.08);
 		let faster = measured(1, 2048, 0.06);
-		assert_eq!(choose(&[small, same_rate], 10_000).unwrap().class, 0);
-		assert_eq!(choose(&[small, faster], 10_000).unwrap().class, 1);
-		assert_eq!(choose(&[faster, small], 10_000).unwrap().class, 1);
+		assert_eq!(choose(&[small, same_rate], 10_000, 1.0).unwrap().class, 0);
+		assert_eq!(choose(&[small, faster], 10_000, 1.0).unwrap().class, 1);
+		assert_eq!(choose(&[faster, small], 10_000, 1.0).unwrap().class, 1);
+	}
+
+	#[test]
+	fn should_make_rounds_short_when_windows_are() {
+		let second = Duration::from_secs(1);
+		assert_eq!(longest_round(20, 6 * second), 1.0);
+		assert_eq!(longest_round(8, second), 0.5);
+		assert_eq!(longest_round(10, second / 100), SHORTEST);
+		assert_eq!(longest_round(u64::MAX, Duration::MAX), 1.0);
+		let fast = [measured(0, 1024, 0.02)];
+		assert_eq!(choose(&fast, 10_000, 0.5).unwrap().lanes, 16);
+		assert_eq!(choose(&fast, 10_000, 0.009), Err(Refusal::TooSlow));
 	}
 
 	#[test]
 	fn should_call_a_plan_a_misfit_only_when_other_lanes_would_help() {
 		let params = measured(0, 1024, 1.0).params;
-		assert!(!is_misfit(0.7, 8, &params));
-		assert!(is_misfit(5.0, 8, &params));
-		assert!(!is_misfit(5.0, 2, &params));
-		assert!(is_misfit(0.1, 8, &params));
-		assert!(!is_misfit(0.1, 64, &params));
+		assert!(!is_misfit(0.7, 8, &params, 1.0));
+		assert!(is_misfit(5.0, 8, &params, 1.0));
+		assert!(!is_misfit(5.0, 2, &params, 1.0));
+		assert!(is_misfit(0.1, 8, &params, 1.0));
+		assert!(!is_misfit(0.1, 64, &params, 1.0));
 	}
 
 	proptest::proptest! {
@@ -190,7 +219,7 @@ mod tests {
 			any.params.min_lanes = min;
 			any.params.max_lanes = max;
 			any.params.bond_per_lane = bond;
-			if let Ok(plan) = choose(&[any], budget) {
+			if let Ok(plan) = choose(&[any], budget, 1.0) {
 				proptest::prop_assert!(plan.lanes.is_power_of_two());
 				proptest::prop_assert!((min..=max).contains(&plan.lanes));
 				proptest::prop_assert!(plan.bond <= budget);

@@ -466,6 +466,7 @@ fn should_enrol_anew_when_the_class_has_changed() {
 #[test]
 fn should_enrol_anew_when_other_lanes_would_be_better() {
 	let machine = Machine::new();
+	machine.manner.quick.store(true, Ordering::Relaxed);
 	let mut chain = Chain::new(machine.attester().worker());
 	chain.enrol(0, 2);
 	chain.open_window(1);
