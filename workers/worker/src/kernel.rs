@@ -52,23 +52,26 @@ pub trait Device: Send + Sync {
 	) -> Result<(), Failure>;
 }
 
-/// Tells how much of a product is done: in fuel, of which a unit of a program has as much as a unit of a kernel has
-/// thousands of operations, so that one scale does for both.
+/// Tells how much of a product is done, as programs do: in fuel, the whole of it being that of the product's units.
 pub struct Progress<'a> {
 	control: &'a Control,
-	ops: u64,
+	done: u128,
+	total: u128,
 }
 
 impl<'a> Progress<'a> {
-	/// Nothing is done yet.
-	pub fn new(control: &'a Control) -> Self {
-		Progress { control, ops: 0 }
+	/// Nothing is done yet of a product with these dimensions.
+	pub fn new(dims: Dims, control: &'a Control) -> Self {
+		Progress { control, done: 0, total: dims.ops().max(1) }
 	}
 
 	/// So many more int8 operations are done.
-	pub fn done(&mut self, ops: u64) {
-		self.ops = self.ops.saturating_add(ops);
-		self.control.set_fuel_used(self.ops / (OPS_PER_UNIT / FUEL_PER_UNIT));
+	pub fn done(&mut self, ops: u128) {
+		self.done = self.done.saturating_add(ops).min(self.total);
+		let units = self.total.div_ceil(OPS_PER_UNIT.into());
+		let fuel =
+			units.saturating_mul(FUEL_PER_UNIT.into()).saturating_mul(self.done) / self.total;
+		self.control.set_fuel_used(u64::try_from(fuel).unwrap_or(u64::MAX));
 	}
 }
 
@@ -108,7 +111,7 @@ impl Device for CpuDevice {
 		let (m, k, n) = (dims.m(), dims.k(), dims.n());
 		let row_ops = 2 * k as u64 * n as u64;
 		let rows = (BLOCK_OPS / row_ops.max(1)).max(BLOCK_ROWS) as usize;
-		let mut progress = Progress::new(control);
+		let mut progress = Progress::new(dims, control);
 		thread::scope(|scope| {
 			let (alive, ended) = mpsc::channel::<()>();
 			// It ends when this thread drops its side of the channel, in whatever way that happens.
@@ -127,7 +130,7 @@ impl Device for CpuDevice {
 				}
 				let block = Dims::new(left.len() / k, k, n)?;
 				cpu.matmul_i8_into(block, left, right, Layout::Rows, product)?;
-				progress.done(row_ops.saturating_mul(block.m() as u64));
+				progress.done(block.ops());
 			}
 			debug_assert_eq!(left.len(), m * k);
 			Ok(())
@@ -547,7 +550,13 @@ mod tests {
 		let bench = Bench::new((1_100, 64, 64), quorum);
 		let control = Control::new();
 		bench.run_on(CpuDevice::detect(1), &control).unwrap();
-		assert_eq!(control.fuel_used(), 2 * 1_100 * 64 * 64 / 1_000);
+		assert_eq!(control.fuel_used(), FUEL_PER_UNIT, "all of its only unit");
+		let dims = Dims::new(10_000, 10_000, 20_000).unwrap();
+		let mut progress = Progress::new(dims, &control);
+		progress.done(dims.ops() / 4);
+		assert_eq!(control.fuel_used(), FUEL_PER_UNIT);
+		progress.done(u128::MAX);
+		assert_eq!(control.fuel_used(), 4 * FUEL_PER_UNIT);
 	}
 
 	/// A device whose memory fails now and then.

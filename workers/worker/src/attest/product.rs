@@ -3,7 +3,12 @@
 
 use std::path::{Path, PathBuf};
 
-use io_primitives::{JobId, attestation::ProofBytes};
+use io_primitives::{
+	JobId,
+	attestation::{AttestationCall, ProofBytes},
+};
+
+use super::{State, forget::Missing, journal::Topic, sync::Sync};
 
 /// Folder of the proofs inside of the data folder.
 pub const FOLDER: &str = "products";
@@ -49,6 +54,33 @@ impl Products {
 			&& error.kind() != std::io::ErrorKind::NotFound
 		{
 			tracing::warn!(%error, path = %path.display(), "the proof of a settled product cannot be removed");
+		}
+	}
+}
+
+impl Sync<'_> {
+	/// Sends the proofs of products.
+	pub(super) fn products(&mut self, state: &mut State) {
+		for (job, deadline) in &self.view.products {
+			state.missing.remove(&Missing::Product(*job));
+			if self.view.now > *deadline {
+				continue;
+			}
+			let topic = Topic::Product(*job);
+			let before = self.book.calls.get(&topic);
+			let call = match before.filter(|call| call.valid_until >= self.view.now) {
+				Some(call) => call.clone(),
+				None => {
+					let Some(proof) = self.inner.products.proof(*job) else { continue };
+					let call = AttestationCall::SettleProduct { job: *job, proof };
+					let (call, _) = self.sign(None, call, self.until(*deadline));
+					tracing::info!(job, "the proof of a product is sent");
+					self.book.calls.insert(topic, call.clone());
+					self.changes.calls.insert(topic);
+					call
+				},
+			};
+			self.calls.push(call);
 		}
 	}
 }

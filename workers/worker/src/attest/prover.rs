@@ -80,6 +80,8 @@ struct Run {
 	progress: Progress,
 	/// Rounds at which the chain ends.
 	limit: u32,
+	/// Whether jobs have to share the machine with it.
+	urgent: bool,
 	/// Whether the device has checked itself in this run.
 	checked: bool,
 	faults: u32,
@@ -157,9 +159,18 @@ impl Prover {
 		&self.name
 	}
 
-	/// Goes on with a chain until it has `limit` rounds. Another chain than before takes its place; the same one, or a
+	/// Goes on with a chain until it is full. Another chain than before takes its place; the same one, or a
 	/// shorter piece of it, changes nothing.
-	pub fn run(&self, key: WindowKey, chain: &Arc<Chain>, limit: u32) {
+	pub fn run(&self, key: WindowKey, chain: &Arc<Chain>) {
+		self.rounds(key, chain, MAX_ROUNDS, false);
+	}
+
+	/// Does the rounds of an audited commitment again. As with audits, jobs do not make it pause.
+	pub fn recover(&self, key: WindowKey, chain: &Arc<Chain>, rounds: u32) {
+		self.rounds(key, chain, rounds.min(MAX_ROUNDS), true);
+	}
+
+	fn rounds(&self, key: WindowKey, chain: &Arc<Chain>, limit: u32, urgent: bool) {
 		self.shared.order(|orders| {
 			let same = orders.run.as_ref().is_some_and(|run| {
 				run.progress.key == key
@@ -169,8 +180,7 @@ impl Prover {
 			});
 			if !same {
 				let progress = Progress { key, chain: chain.clone() };
-				let limit = limit.min(MAX_ROUNDS);
-				orders.run = Some(Run { progress, limit, checked: false, faults: 0 });
+				orders.run = Some(Run { progress, limit, urgent, checked: false, faults: 0 });
 			}
 			// A round of another chain is of no use any more.
 			!same && matches!(orders.doing, Doing::Proving)
@@ -315,17 +325,19 @@ impl Orders {
 			return Some(Task::Audit(audit.key, audit.chain.clone(), audit.statement));
 		}
 		let rests = self.rest_until.is_some_and(|until| now < until);
-		if self.paused || rests || self.broken {
+		if rests || self.broken {
 			self.doing = Doing::Idle;
 			return None;
 		}
-		if let Some(run) = self.run.as_ref().filter(|run| !run.is_over()) {
+		if let Some(run) =
+			self.run.as_ref().filter(|run| !run.is_over() && (run.urgent || !self.paused))
+		{
 			self.doing = Doing::Proving;
 			let Progress { key, chain, .. } = &run.progress;
 			return Some(Task::Round(*key, chain.clone(), run.checked));
 		}
 		match &self.measuring {
-			Some(measuring) if measuring.done.is_none() => {
+			Some(measuring) if measuring.done.is_none() && !self.paused => {
 				self.doing = Doing::Measuring;
 				Some(Task::Measure(measuring.classes.clone()))
 			},

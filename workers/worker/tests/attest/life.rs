@@ -155,6 +155,8 @@ fn should_keep_the_rounds_when_restarted_in_a_window() {
 fn should_answer_the_audit_when_the_journal_was_lost() {
 	let (mut machine, mut chain) = committed();
 	machine.lose_journal();
+	// A bond hangs on it, so not even jobs have priority.
+	machine.attester().set_busy(true);
 	chain.until(machine.attester(), "certificate", |chain| chain.certified(1));
 	assert!(chain.view.certificates[0].audited);
 	chain.check();
@@ -452,6 +454,21 @@ fn should_enrol_each_device_when_there_are_several() {
 	chain.open_window(1);
 	chain.until(machine.attester(), "certificates", |chain| chain.view.certificates.len() == 2);
 	chain.check();
+}
+
+#[test]
+fn should_enrol_again_when_its_enrolment_is_gone_in_a_window() {
+	let (machine, mut chain) = in_window();
+	chain.view.enrolments.clear();
+	for _ in 0..600 {
+		chain.again(machine.attester());
+		if machine.status().devices[0].doing == "idle" {
+			break;
+		}
+		std::thread::sleep(Duration::from_millis(5));
+	}
+	chain.until(machine.attester(), "enrolment", |chain| !chain.view.enrolments.is_empty());
+	assert!(chain.commitments.is_empty());
 }
 
 #[test]
