@@ -57,6 +57,19 @@ function mistakes(who, section, cases) {
 	}
 }
 
+const ZERO = `0x${'00'.repeat(32)}`;
+
+/** A job that multiplies two square matrices. */
+function kernel(side) {
+	return {
+		program: { Kernel: { kind: { MatMulI8: { m: side, k: side, n: side } } } },
+		programAt: [],
+		args: [],
+		inputLen: 2 * side * side,
+		inputAt: ['http://x/'],
+	};
+}
+
 describe('a specification', { concurrency: true }, () => {
 	const cases = [
 		['BadQuorum', 'there is no replica', { replicas: 0, quorum: 0 }],
@@ -65,7 +78,14 @@ describe('a specification', { concurrency: true }, () => {
 		['BadQuorum', 'more equal results are wanted than there are replicas', { replicas: 3, quorum: 4 }],
 		['PriceTooLow', 'a unit costs nothing', { pricePerUnit: 0 }],
 		['PriceTooHigh', 'nobody can have that much', { pricePerUnit: MAX_U128 }],
-		['UnsupportedEngine', 'the program is a kernel', { program: { Kernel: { kind: { MatMulI8: { m: 1, k: 1, n: 1 } } } } }],
+		['ClassMismatch', 'the class executes no kernels', kernel(4)],
+		['BadKernel', 'a matrix has no rows', () => ({ class: kernels, ...kernel(0) })],
+		['KernelTakesNoProgram', 'a kernel comes with a program', () => ({ class: kernels, ...kernel(4), programAt: ['http://x/'] })],
+		['BadInputLength', 'the input is not two matrices', () => ({ class: kernels, ...kernel(4), inputLen: 31 })],
+		['BadVerification', 'two workers shall prove the same product', () => ({
+			class: kernels, ...kernel(4), inputLen: 64, replicas: 2, quorum: 2, verification: { Product: { inputs: ZERO } },
+		})],
+		['BadVerification', 'a program shall be proven', { verification: { Product: { inputs: ZERO } }, replicas: 1, quorum: 1 }],
 		['UnsupportedEngine', 'the program is a container image', { program: { Oci: { manifestDigest: new Uint8Array(32) } } }],
 		['SealedOutputUnsupported', 'the output shall be sealed', { encryption: `0x${'01'.repeat(32)}` }],
 		['UnknownClass', 'there is no such hardware class', { class: 999 }],
