@@ -19,6 +19,7 @@ cat <<TEXT
 
 The dev chain runs at ws://127.0.0.1:$RPC_PORT. Logs: $DEVNET_DIR
   $TARGET/io --help
+  $TARGET/io --node ws://127.0.0.1:$RPC_PORT attest show    # the workers prove their computing power every 20 blocks
   polkadot.js Apps: https://polkadot.js.org/apps/?rpc=ws://127.0.0.1:$RPC_PORT
 Ctrl-C ends it.
 TEXT

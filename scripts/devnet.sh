@@ -2,6 +2,8 @@
 
 DEVNET_DIR=''
 DEVNET_PIDS=()
+# Whether the workers prove their computing power. Three of them on one machine share its cores with each other and with jobs.
+DEVNET_ATTESTATION="${DEVNET_ATTESTATION:-true}"
 
 # Stops all that was started, workers first, and waits until it is gone.
 devnet_stop() {
@@ -43,7 +45,8 @@ start_worker() {
 	content=${PORTS[$((2 + 2 * number))]}
 	mkdir -p "$dir"
 	(umask 077 && head -c 24 /dev/urandom | base64 >"$dir/passphrase")
-	local common=(--data-dir "$dir" --log-format text)
+	printf '[attestation]\nenabled = %s\nthreads = 1\n' "$DEVNET_ATTESTATION" >"$dir/config.toml"
+	local common=(--config "$dir/config.toml" --data-dir "$dir" --log-format text)
 	local network=(--passphrase-file "$dir/passphrase" --listen "127.0.0.1:$gateway" --content-listen "127.0.0.1:$content" --allow-private-addresses)
 	"$TARGET/io-worker" "${common[@]}" keys new --passphrase-file "$dir/passphrase" >/dev/null 2>>"$dir/setup.log"
 	address="$(io --json account show --dev-account "$operator" | jq -re .address)"
