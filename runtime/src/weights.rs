@@ -1,67 +1,54 @@
 //! What calls and hooks weigh, one module for each pallet.
 //!
-//! The modules that are files were measured; see the header of each for machine and date. The others take what the
-//! pallet's authors measured on their reference machine.
+//! All were measured; see the header of each for machine and date. Those of instructions of XCM programs are a constant.
 
+/// The parachain's inherent.
+pub mod cumulus_pallet_parachain_system;
+/// The extension that gives unused weight back.
+pub mod cumulus_pallet_weight_reclaim;
+/// Queue of messages of siblings.
+pub mod cumulus_pallet_xcmp_queue;
+/// The system's calls.
+pub mod frame_system;
+/// The system's transaction extensions.
+pub mod frame_system_extensions;
+/// Balances.
+pub mod pallet_balances;
+/// Collators.
+pub mod pallet_collator_selection;
+/// Proofs of computing power, verdicts on products.
+pub mod pallet_io_attestation;
 /// Jobs.
 pub mod pallet_io_jobs;
 /// Stakes and slashes.
 pub mod pallet_io_staking;
-
-/// The extension that gives unused weight back.
-pub mod cumulus_pallet_weight_reclaim;
+/// Message queue.
+pub mod pallet_message_queue;
+/// Multi-signature accounts.
+pub mod pallet_multisig;
 /// Parameters.
 pub mod pallet_parameters;
+/// Preimages.
+pub mod pallet_preimage;
+/// Proxies.
+pub mod pallet_proxy;
+/// Safe mode.
+pub mod pallet_safe_mode;
+/// Scheduler.
+pub mod pallet_scheduler;
+/// Sessions.
+pub mod pallet_session;
+/// Sudo.
+pub mod pallet_sudo;
+/// Clock.
+pub mod pallet_timestamp;
+/// The fee extension.
+pub mod pallet_transaction_payment;
+/// Treasury.
+pub mod pallet_treasury;
+/// Transaction pause.
+pub mod pallet_tx_pause;
+/// Batches.
+pub mod pallet_utility;
 /// Calls that send messages.
 pub mod pallet_xcm;
-
-macro_rules! of_the_authors {
-	($($(#[$doc:meta])* $name:ident => $($path:ident)::+,)*) => { $(
-		$(#[$doc])*
-		pub mod $name {
-			/// Measured by the pallet's authors.
-			pub type WeightInfo<T> = $($path)::+<T>;
-		}
-	)* };
-}
-
-of_the_authors! {
-	/// The parachain's inherent.
-	cumulus_pallet_parachain_system => cumulus_pallet_parachain_system::weights::SubstrateWeight,
-	/// Queue of messages of siblings.
-	cumulus_pallet_xcmp_queue => cumulus_pallet_xcmp_queue::weights::SubstrateWeight,
-	/// The system's calls.
-	frame_system => frame_system::weights::SubstrateWeight,
-	/// The system's transaction extensions.
-	frame_system_extensions => frame_system::SubstrateExtensionsWeight,
-	/// Balances.
-	pallet_balances => pallet_balances::weights::SubstrateWeight,
-	/// Collators.
-	pallet_collator_selection => pallet_collator_selection::weights::SubstrateWeight,
-	/// Message queue.
-	pallet_message_queue => pallet_message_queue::weights::SubstrateWeight,
-	/// Multi-signature accounts.
-	pallet_multisig => pallet_multisig::weights::SubstrateWeight,
-	/// Preimages.
-	pallet_preimage => pallet_preimage::weights::SubstrateWeight,
-	/// Proxies.
-	pallet_proxy => pallet_proxy::weights::SubstrateWeight,
-	/// Safe mode.
-	pallet_safe_mode => pallet_safe_mode::weights::SubstrateWeight,
-	/// Scheduler.
-	pallet_scheduler => pallet_scheduler::weights::SubstrateWeight,
-	/// Sessions.
-	pallet_session => pallet_session::weights::SubstrateWeight,
-	/// Sudo.
-	pallet_sudo => pallet_sudo::weights::SubstrateWeight,
-	/// Clock.
-	pallet_timestamp => pallet_timestamp::weights::SubstrateWeight,
-	/// The fee extension.
-	pallet_transaction_payment => pallet_transaction_payment::weights::SubstrateWeight,
-	/// Treasury.
-	pallet_treasury => pallet_treasury::weights::SubstrateWeight,
-	/// Transaction pause.
-	pallet_tx_pause => pallet_tx_pause::weights::SubstrateWeight,
-	/// Batches.
-	pallet_utility => pallet_utility::weights::SubstrateWeight,
-}

@@ -36,7 +36,7 @@ impl pallet_io_attestation::Config for Runtime {
 	// Below the calls of running jobs, above everything that pays.
 	type UnsignedPriority = ConstU64<{ u64::MAX / 4 }>;
 	type Verdicts = IoJobs;
-	type WeightInfo = ();
+	type WeightInfo = crate::weights::pallet_io_attestation::WeightInfo<Runtime>;
 	type WindowOdds = parameters::WindowOdds;
 	type WindowSlots = parameters::WindowSlots;
 	type WorkLedger = ();
