@@ -9,8 +9,9 @@ shift
 host="$(rustc -vV | sed -n 's/^host: //p')"
 dir="${CARGO_TARGET_DIR:-target}/fuzz"
 # `--target` keeps the flags away from build scripts and macros.
-RUSTFLAGS='--cfg fuzzing -Cdebug-assertions -Clink-dead-code -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4
-	-Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares' \
+flags=(--cfg fuzzing -Cdebug-assertions -Clink-dead-code -Cpasses=sancov-module)
+for option in level=4 inline-8bit-counters pc-table trace-compares; do flags+=("-Cllvm-args=-sanitizer-coverage-$option"); done
+RUSTFLAGS="${flags[*]}" \
 	cargo build --release --locked --target "$host" --target-dir "$dir" ${@/#/--bin }
 for target in "$@"; do
 	mkdir -p "corpus/$target" artifacts
