@@ -54,7 +54,7 @@ test('should keep the pallets at the indices that other tools may have stored', 
 });
 
 test('should explain each call, event and error of our pallets when a dApp shows its documentation', () => {
-	for (const section of ['ioJobs', 'ioStaking']) {
+	for (const section of ['ioAttestation', 'ioJobs', 'ioStaking']) {
 		const { tx, events, errors } = chain.api;
 		const items = [
 			...Object.values(tx[section]).map(({ meta }) => meta),
