@@ -16,8 +16,9 @@ WASM_TARGET=wasm32v1-none
 # clang..zstd: the node's C and C++ dependencies. wasi-libc, libclang-rt-14-dev-wasm32, lld: the job programs. jq, xz-utils: the scripts.
 PACKAGES=(git curl ca-certificates gcc g++ make clang libclang-dev lld mold protobuf-compiler cmake pkg-config libssl-dev zstd jq xz-utils
 	python3 wasi-libc libclang-rt-14-dev-wasm32)
-# What only tests need: the GPU kernels' committed PTX is what clang 14 makes of them, and pip gets the assembler that checks it.
-TEST_PACKAGES=(clang-14 python3-pip)
+# What only tests need: the GPU kernels' committed PTX is what clang 14 makes of them, pip gets the assembler that checks it, and C++
+# programs are compiled for the executor.
+TEST_PACKAGES=(clang-14 python3-pip libc++-14-dev-wasm32 libc++abi-14-dev-wasm32)
 # Rust as the distribution ships it, with sources: only needed where rustup cannot download the WASM target.
 RUST_SOURCE_PACKAGES=(rustc-web cargo-web rust-web-src)
 
@@ -46,12 +47,16 @@ install_packages() {
 	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
-# Debian names the WASM builtins after the clang version; take the one that fits the installed clang.
+# Debian names the WASM libraries after the clang version; take those that fit the installed clang.
 adjust_package_names() {
 	local major
+	command -v apt-cache >/dev/null || return 0
+	# A fresh container has no package lists.
+	apt-cache show clang >/dev/null 2>&1 || as_root apt-get update -qq
 	major="$(apt-cache depends clang 2>/dev/null | sed -n 's/.*Depends: clang-\([0-9]*\)$/\1/p' | head -1)"
-	[ -n "$major" ] && PACKAGES=("${PACKAGES[@]/libclang-rt-14-dev-wasm32/libclang-rt-$major-dev-wasm32}")
-	return 0
+	[ -n "$major" ] || return 0
+	PACKAGES=("${PACKAGES[@]/%-14-dev-wasm32/-$major-dev-wasm32}")
+	TEST_PACKAGES=("${TEST_PACKAGES[@]/%-14-dev-wasm32/-$major-dev-wasm32}")
 }
 
 install_rust() {

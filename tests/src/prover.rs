@@ -3,11 +3,11 @@
 
 use std::convert::Infallible;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail};
 use codec::Encode;
 use io_primitives::{
 	AccountId, WorkerKey,
-	attestation::{AttestationCall, AttestationView, SignedAttestation},
+	attestation::{AttestationCall, AttestationView, Audit, SignedAttestation, Window},
 };
 use io_tflops::{
 	Params, Statement,
@@ -110,30 +110,53 @@ impl Prover {
 		self.send(AttestationCall::Enrol { device: DEVICE, class: CLASS, lanes: LANES }).await
 	}
 
-	/// The next window that opens and in which the device may take part, and its first state in it.
-	async fn seed(&self) -> Result<(u64, Params, [u8; 32])> {
-		let first = self.view().await?.window.map_or(0, |window| window.id);
+	/// Looks at the chain until it shows what `find` looks for.
+	async fn wait_for<T>(
+		&self,
+		what: &str,
+		find: impl Fn(AttestationView<AccountId>) -> Option<T>,
+	) -> Result<T> {
 		for _ in 0..600 {
-			let view = self.view().await?;
-			if let (Some(window), Some(enrolment)) = (view.window, view.enrolments.first())
-				&& window.id > first
-				&& enrolment.since < window.block
-			{
-				let class = enrolment.params;
-				let params = Params::new(class.arith, class.m, class.n, class.k, enrolment.lanes)
-					.map_err(|e| anyhow!("the chain has odd dimensions: {e:?}"))?;
-				let (seed, worker) = (window.seed.0, self.worker().0);
-				let seed = transcript::device_seed(&seed, &worker, DEVICE, CLASS, &params);
-				return Ok((window.id, params, seed));
+			if let Some(found) = find(self.view().await?) {
+				return Ok(found);
 			}
 			tokio::time::sleep(std::time::Duration::from_millis(200)).await;
 		}
-		bail!("no window opened within 120 s")
+		bail!("no {what} within 120 s")
+	}
+
+	/// The next window that opens and in which the device may take part, and its first state in it.
+	async fn window(&self) -> Result<(Window, Params, [u8; 32])> {
+		let first = self.view().await?.window.map_or(0, |window| window.id);
+		let (window, enrolment) = self
+			.wait_for("window for the device", |view| {
+				let (window, enrolment) = (view.window?, view.enrolments.into_iter().next()?);
+				(window.id > first && enrolment.since < window.block).then_some((window, enrolment))
+			})
+			.await?;
+		let class = enrolment.params;
+		let params = Params::new(class.arith, class.m, class.n, class.k, enrolment.lanes)
+			.map_err(|e| anyhow!("the chain has odd dimensions: {e:?}"))?;
+		let (seed, worker) = (window.seed.0, self.worker().0);
+		let seed = transcript::device_seed(&seed, &worker, DEVICE, CLASS, &params);
+		Ok((window, params, seed))
+	}
+
+	async fn commit(&self, window: &Window, commitment: H256) -> Result<()> {
+		let Window { id, seed, .. } = *window;
+		self.send(AttestationCall::Commit {
+			window: id,
+			seed,
+			device: DEVICE,
+			rounds: 1,
+			commitment,
+		})
+		.await
 	}
 
 	/// Does one round in the next window, skips a fifth of its entries, commits, and answers the audit all the same.
 	pub async fn cheat(&self) -> Result<()> {
-		let (window, params, seed) = self.seed().await?;
+		let (window, params, seed) = self.window().await?;
 		let rounds = tokio::task::spawn_blocking(move || {
 			let mut rounds = Rounds::new(params, seed);
 			rounds.round(&mut Lazy).map(|()| rounds)
@@ -141,39 +164,36 @@ impl Prover {
 		.await?
 		.map_err(|error| anyhow!("the round failed: {error:?}"))?;
 		let commitment = H256(rounds.commitment());
-		self.send(AttestationCall::Commit { window, device: DEVICE, rounds: 1, commitment })
-			.await?;
-		let view = self.audited().await?;
-		let (Some(pending), Some(enrolment)) = (view.commitments.first(), view.enrolments.first())
-		else {
-			bail!("the commitment has gone")
+		self.commit(&window, commitment).await?;
+		let (audit, openings) = self.audited().await?;
+		let challenge = audit.challenge;
+		let statement = Statement {
+			seed,
+			params,
+			rounds: 1,
+			openings,
+			commitment: commitment.0,
+			challenge: challenge.0,
 		};
-		let challenge = pending.audit.context("there is no audit")?.challenge.0;
-		let openings = enrolment.params.openings;
-		let statement =
-			Statement { seed, params, rounds: 1, openings, commitment: commitment.0, challenge };
 		let proof = tokio::task::spawn_blocking(move || false_reveal(&rounds, &statement)).await?;
 		let proof = proof.try_into().map_err(|_| anyhow!("the reveal is too long"))?;
-		self.send(AttestationCall::Reveal { window, device: DEVICE, proof }).await
+		let window = window.id;
+		self.send(AttestationCall::Reveal { window, challenge, device: DEVICE, proof }).await
 	}
 
 	/// Commits in the next window to something that it will never show.
 	pub async fn commit_and_fall_silent(&self) -> Result<()> {
-		let (window, ..) = self.seed().await?;
-		let commitment = H256::repeat_byte(0x5e);
-		self.send(AttestationCall::Commit { window, device: DEVICE, rounds: 1, commitment })
-			.await?;
+		let (window, ..) = self.window().await?;
+		self.commit(&window, H256::repeat_byte(0x5e)).await?;
 		self.audited().await.map(|_| ())
 	}
 
-	async fn audited(&self) -> Result<AttestationView<AccountId>> {
-		for _ in 0..600 {
-			let view = self.view().await?;
-			if view.commitments.iter().any(|pending| pending.audit.is_some()) {
-				return Ok(view);
-			}
-			tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-		}
-		bail!("no audit within 120 s")
+	/// The audit of what was committed to, and how many entries it opens.
+	async fn audited(&self) -> Result<(Audit, u32)> {
+		self.wait_for("audit", |view| {
+			let audit = view.commitments.first()?.audit?;
+			Some((audit, view.enrolments.first()?.params.openings))
+		})
+		.await
 	}
 }

@@ -9,7 +9,7 @@ use frame_support::{
 	weights::{Weight, WeightMeter},
 };
 use io_primitives::{
-	attestation::{Audit, Certificate, Commitment, DeviceIndex, Enrolment, WindowId, MAX_DEVICES},
+	attestation::{Certificate, Commitment, DeviceIndex, Enrolment, WindowId, MAX_DEVICES},
 	BlockNumber, Bonding, Offence, OffenceReason, Slashing, WorkLedger, WorkerKey,
 };
 use io_tflops::{
@@ -17,6 +17,7 @@ use io_tflops::{
 	reveal::reveal_len,
 	transcript, verify_reveal, Params, Statement,
 };
+use sp_core::H256;
 use sp_runtime::SaturatedConversion;
 
 use crate::{
@@ -28,7 +29,7 @@ use crate::{
 /// A reveal whose device, window, time and length are right.
 pub(crate) struct Revealable<AccountId> {
 	pub(crate) pending: Pending,
-	pub(crate) audit: Audit,
+	pub(crate) deadline: BlockNumber,
 	pub(crate) enrolment: Enrolment<AccountId>,
 	pub(crate) params: Params,
 }
@@ -38,6 +39,7 @@ impl<T: Config> Pallet<T> {
 	pub(crate) fn check_reveal(
 		worker: &WorkerKey,
 		window: WindowId,
+		challenge: H256,
 		device: DeviceIndex,
 		len: usize,
 		now: BlockNumber,
@@ -46,24 +48,26 @@ impl<T: Config> Pallet<T> {
 			.filter(|pending| pending.commitment.window == window)
 			.ok_or(Error::<T>::NoCommitment)?;
 		let audit = pending.commitment.audit.ok_or(Error::<T>::NotAudited)?;
+		ensure!(audit.challenge == challenge, Error::<T>::OtherChallenge);
 		ensure!(now < audit.deadline, Error::<T>::TooLate);
 		let enrolment = Enrolments::<T>::get(worker, device).ok_or(Error::<T>::NotEnrolled)?;
 		let params = dimensions(&enrolment.params, enrolment.lanes)
 			.map_err(|_| Error::<T>::BadDimensions)?;
 		let expected = reveal_len(&params, pending.commitment.rounds, enrolment.params.openings);
 		ensure!(len == expected, Error::<T>::BadProofLength);
-		Ok(Revealable { pending, audit, enrolment, params })
+		Ok(Revealable { pending, deadline: audit.deadline, enrolment, params })
 	}
 
 	/// Verifies a reveal. Its signer vouches for it, so a wrong one costs the bond.
 	pub(crate) fn do_reveal(
 		worker: WorkerKey,
 		window: WindowId,
+		challenge: H256,
 		device: DeviceIndex,
 		proof: &[u8],
 	) -> DispatchResultWithPostInfo {
-		let Revealable { pending, audit, enrolment, params } =
-			Self::check_reveal(&worker, window, device, proof.len(), Self::now())?;
+		let Revealable { pending, enrolment, params, .. } =
+			Self::check_reveal(&worker, window, challenge, device, proof.len(), Self::now())?;
 		let Commitment { seed, rounds, commitment, .. } = pending.commitment;
 		let class = enrolment.class;
 		let openings = enrolment.params.openings;
@@ -73,7 +77,7 @@ impl<T: Config> Pallet<T> {
 			rounds,
 			openings,
 			commitment: commitment.0,
-			challenge: audit.challenge.0,
+			challenge: challenge.0,
 		};
 		let verdict = verify_reveal(&statement, proof);
 		Commitments::<T>::remove(worker, device);

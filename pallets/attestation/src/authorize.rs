@@ -1,12 +1,10 @@
 //! Which calls of devices are valid. The pool, the off-chain worker and the dispatch ask the same questions. Only whether a
 //! proof is right is left to the dispatch: whoever signs a wrong one answers for it there.
 
-use codec::Encode;
-use frame_support::{
-	ensure, pallet_prelude::TransactionValidityError, traits::Get, weights::Weight,
-};
+use frame_support::{ensure, traits::Get, weights::Weight};
 use io_primitives::{
 	attestation::{AttestationCall, SignedAttestation, ENROLMENT_BLOCKS},
+	call::refusal,
 	BlockNumber, WorkerKey,
 };
 use sp_core::sr25519;
@@ -22,14 +20,6 @@ use crate::{Call, Config, Error, Pallet};
 /// How far ahead `valid_until` may lie, in blocks; of an enrolment or a departure, no more than [`ENROLMENT_BLOCKS`].
 pub const MAX_CALL_VALIDITY: BlockNumber = 14_400;
 
-impl<T: Config> Error<T> {
-	/// Why a call is refused before it enters a block: `Custom` with the index of the error in this pallet's metadata.
-	fn refusal(&self) -> TransactionValidityError {
-		let index = self.encode().first().copied().unwrap_or_default();
-		InvalidTransaction::Custom(index).into()
-	}
-}
-
 impl<T: Config> Pallet<T> {
 	/// Whether a signed call of a device would be accepted into the next block, and with what place in the pool. The
 	/// cheapest checks come first, the signature last.
@@ -42,8 +32,8 @@ impl<T: Config> Pallet<T> {
 			AttestationCall::Enrol { .. } | AttestationCall::Leave { .. } => ENROLMENT_BLOCKS,
 			_ => MAX_CALL_VALIDITY,
 		};
-		ensure!(validity <= longest, Error::<T>::ValidityTooLong.refusal());
-		let useful = Self::check_call(worker, call, now).map_err(|error| error.refusal())?;
+		ensure!(validity <= longest, refusal(&Error::<T>::ValidityTooLong));
+		let useful = Self::check_call(worker, call, now).map_err(|error| refusal(&error))?;
 		let payload = call.payload(Self::genesis(), *valid_until);
 		ensure!(
 			sp_io::crypto::sr25519_verify(signature, &payload, worker),
@@ -80,14 +70,15 @@ impl<T: Config> Pallet<T> {
 				Self::check_leave(worker, *device, now)?;
 				Ok(BlockNumber::MAX)
 			},
-			AttestationCall::Commit { window, device, rounds, .. } => {
-				let (open, clock) = Self::check_commit(worker, *window, *device, *rounds)?;
+			AttestationCall::Commit { window, seed, device, rounds, .. } => {
+				let (open, clock) = Self::check_commit(worker, *window, *seed, *device, *rounds)?;
 				// No more than one block comes in a slot.
 				Ok(open.last_slot.saturating_sub(clock.slot).saturated_into())
 			},
-			AttestationCall::Reveal { window, device, proof } => {
-				let found = Self::check_reveal(worker, *window, *device, proof.len(), now)?;
-				Ok(found.audit.deadline.saturating_sub(now))
+			AttestationCall::Reveal { window, challenge, device, proof } => {
+				let len = proof.len();
+				let found = Self::check_reveal(worker, *window, *challenge, *device, len, now)?;
+				Ok(found.deadline.saturating_sub(now))
 			},
 			AttestationCall::SettleProduct { job, proof } => {
 				Self::check_settle(worker, *job, proof)?;
@@ -118,11 +109,18 @@ impl<T: Config> Pallet<T> {
 			AttestationCall::Leave { device } => {
 				Call::leave { worker, device, valid_until, signature }
 			},
-			AttestationCall::Commit { window, device, rounds, commitment } => {
-				Call::commit { worker, window, device, rounds, commitment, valid_until, signature }
+			AttestationCall::Commit { window, seed, device, rounds, commitment } => Call::commit {
+				worker,
+				window,
+				seed,
+				device,
+				rounds,
+				commitment,
+				valid_until,
+				signature,
 			},
-			AttestationCall::Reveal { window, device, proof } => {
-				Call::reveal { worker, window, device, proof, valid_until, signature }
+			AttestationCall::Reveal { window, challenge, device, proof } => {
+				Call::reveal { worker, window, challenge, device, proof, valid_until, signature }
 			},
 			AttestationCall::SettleProduct { job, proof } => {
 				Call::settle_product { worker, job, proof, valid_until, signature }

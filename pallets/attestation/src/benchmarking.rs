@@ -29,6 +29,7 @@ const NOW: BlockNumber = 1_000;
 const DEVICE: DeviceIndex = 3;
 const CLASS: AttestationClass = 0;
 const WINDOW: WindowId = 9;
+const SEED: H256 = H256([2; 32]);
 const LANES: u32 = 1_024;
 const BOND: Balance = 1;
 /// Bytes of one opening in the class of these benchmarks: a leaf and 35 siblings.
@@ -89,8 +90,13 @@ fn enrolled<T: Config>(openings: u32) -> (WorkerKey, Enrolment<T::AccountId>) {
 
 fn open_window<T: Config>() {
 	Relay::<T>::put(Clock { relay_number: 500, slot: 505, folds: 700, acc: H256::repeat_byte(1) });
-	let seed = H256::repeat_byte(2);
-	LastWindow::<T>::put(Window { id: WINDOW, seed, slot: 500, block: NOW - 5, last_slot: 510 });
+	LastWindow::<T>::put(Window {
+		id: WINDOW,
+		seed: SEED,
+		slot: 500,
+		block: NOW - 5,
+		last_slot: 510,
+	});
 }
 
 /// The device has committed to `rounds`.
@@ -102,7 +108,7 @@ fn committed<T: Config>(
 ) -> Pending {
 	let commitment = Commitment {
 		window: WINDOW,
-		seed: H256::repeat_byte(2),
+		seed: SEED,
 		device: DEVICE,
 		rounds,
 		commitment,
@@ -115,18 +121,19 @@ fn committed<T: Config>(
 }
 
 /// An audited device and its reveal.
-fn revealable<T: Config>(rounds: u32, openings: u32) -> (WorkerKey, ProofBytes) {
+fn revealable<T: Config>(rounds: u32, openings: u32) -> (WorkerKey, H256, ProofBytes) {
 	let (worker, enrolment) = enrolled::<T>(openings);
 	let params = dimensions(&enrolment.params, LANES).expect("the class was checked");
-	let seed = device_seed(&[2; 32], &worker.0, DEVICE, CLASS, &params);
+	let seed = device_seed(&SEED.0, &worker.0, DEVICE, CLASS, &params);
 	let (statement, proof) =
 		sparse_reveal(&params, &seed, rounds, openings).expect("both are in range");
 	let deadline = NOW + 1;
-	let audit = Audit { challenge: statement.challenge.into(), deadline };
+	let challenge = statement.challenge.into();
+	let audit = Audit { challenge, deadline };
 	committed::<T>(worker, rounds, statement.commitment.into(), Some(audit));
 	Deadlines::<T>::insert(0, Deadline { worker, device: DEVICE, at: deadline });
 	DeadlineQueue::<T>::put(Queue { first: 0, next: 1 });
-	(worker, proof.try_into().expect("no reveal is longer than a proof may be"))
+	(worker, challenge, proof.try_into().expect("no reveal is longer than a proof may be"))
 }
 
 /// Makes a job whose claimed result has this output.
@@ -266,6 +273,7 @@ mod benchmarks {
 			RawOrigin::Authorized,
 			worker,
 			WINDOW,
+			SEED,
 			DEVICE,
 			MAX_ROUNDS,
 			H256::repeat_byte(3),
@@ -278,10 +286,10 @@ mod benchmarks {
 
 	#[benchmark]
 	fn reveal(r: Linear<1, MAX_ROUNDS>, o: Linear<1, MAX_OPENINGS>) {
-		let (worker, proof) = revealable::<T>(r, o);
+		let (worker, challenge, proof) = revealable::<T>(r, o);
 
 		#[extrinsic_call]
-		_(RawOrigin::Authorized, worker, WINDOW, DEVICE, proof, NOW, unsigned());
+		_(RawOrigin::Authorized, worker, WINDOW, challenge, DEVICE, proof, NOW, unsigned());
 
 		assert!(Certificates::<T>::get(worker).iter().any(|found| found.window == WINDOW));
 	}
@@ -396,8 +404,13 @@ mod benchmarks {
 		let (worker, _) = enrolled::<T>(1);
 		open_window::<T>();
 		let commitment = H256::repeat_byte(3);
-		let call =
-			AttestationCall::Commit { window: WINDOW, device: DEVICE, rounds: 1, commitment };
+		let call = AttestationCall::Commit {
+			window: WINDOW,
+			seed: SEED,
+			device: DEVICE,
+			rounds: 1,
+			commitment,
+		};
 		let call = signed::<T>(worker, call);
 		let valid;
 
@@ -416,11 +429,12 @@ mod benchmarks {
 		let rounds = ((p - openings * OPENING_BYTES) / 32).max(1);
 		let (worker, _) = enrolled::<T>(openings);
 		let deadline = NOW + 1;
-		let audit = Audit { challenge: H256::zero(), deadline };
+		let challenge = H256::zero();
+		let audit = Audit { challenge, deadline };
 		committed::<T>(worker, rounds, H256::zero(), Some(audit));
 		let len = openings * OPENING_BYTES + rounds * 32;
 		let proof = BoundedVec::truncate_from(vec![1; len as usize]);
-		let call = AttestationCall::Reveal { window: WINDOW, device: DEVICE, proof };
+		let call = AttestationCall::Reveal { window: WINDOW, challenge, device: DEVICE, proof };
 		let call = signed::<T>(worker, call);
 		let valid;
 

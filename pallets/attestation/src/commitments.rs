@@ -20,6 +20,7 @@ impl<T: Config> Pallet<T> {
 	pub(crate) fn check_commit(
 		worker: &WorkerKey,
 		window: WindowId,
+		seed: H256,
 		device: DeviceIndex,
 		rounds: u32,
 	) -> Result<(Window, Clock), Error<T>> {
@@ -27,6 +28,7 @@ impl<T: Config> Pallet<T> {
 		let open = LastWindow::<T>::get()
 			.filter(|open| open.id == window)
 			.ok_or(Error::<T>::NotLastWindow)?;
+		ensure!(open.seed == seed, Error::<T>::OtherSeed);
 		let clock = Relay::<T>::get();
 		ensure!(clock.slot <= open.last_slot, Error::<T>::WindowOver);
 		let enrolment = Enrolments::<T>::get(worker, device).ok_or(Error::<T>::NotEnrolled)?;
@@ -50,18 +52,19 @@ impl<T: Config> Pallet<T> {
 	pub(crate) fn do_commit(
 		worker: WorkerKey,
 		window: WindowId,
+		seed: H256,
 		device: DeviceIndex,
 		rounds: u32,
 		commitment: H256,
 	) -> DispatchResult {
-		let (open, clock) = Self::check_commit(&worker, window, device, rounds)?;
+		let (open, clock) = Self::check_commit(&worker, window, seed, device, rounds)?;
 		let elapsed = u32::try_from(clock.slot.saturating_sub(open.slot)).unwrap_or(u32::MAX);
 		let slots = elapsed.max(1);
 		let ticket = DrawQueue::<T>::mutate(|queue| queue.take_ticket());
 		let fold = clock.folds.saturating_add(AUDIT_FOLDS);
 		Draws::<T>::insert(ticket, Draw { worker, device, fold });
 		let commitment =
-			Commitment { window, seed: open.seed, device, rounds, commitment, slots, audit: None };
+			Commitment { window, seed, device, rounds, commitment, slots, audit: None };
 		Commitments::<T>::insert(worker, device, Pending { commitment, ticket });
 		Self::deposit_event(Event::Committed { worker, device, window, rounds, slots });
 		Ok(())

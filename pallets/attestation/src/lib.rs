@@ -394,6 +394,8 @@ pub mod pallet {
 		BadRounds,
 		/// The window is not the last one.
 		NotLastWindow,
+		/// The window has another seed: the device saw another fork.
+		OtherSeed,
 		/// The window takes no more commitments.
 		WindowOver,
 		/// The device was enrolled when the window was open already.
@@ -404,6 +406,8 @@ pub mod pallet {
 		NoCommitment,
 		/// Nobody has asked for a reveal.
 		NotAudited,
+		/// The audit asks for other entries: the device saw another fork.
+		OtherChallenge,
 		/// The deadline is over.
 		TooLate,
 		/// The proof does not have the length that follows from what it is about, or is not laid out like one.
@@ -507,17 +511,18 @@ pub mod pallet {
 
 		/// A device commits to the rounds that it did in the open window. For devices only, free.
 		///
-		/// Parameters: `worker` and `device`, enrolled before the window opened; `window`, the last one; `rounds`, 1 to 128;
-		/// `commitment`, see `io_tflops::transcript::commitment`; `valid_until` and `signature` as in `enrol`, but
+		/// Parameters: `worker` and `device`, enrolled before the window opened; `window`, the last one, and its `seed`; `rounds`,
+		/// 1 to 128; `commitment`, see `io_tflops::transcript::commitment`; `valid_until` and `signature` as in `enrol`, but
 		/// `valid_until` may lie a day ahead.
 		///
 		/// Emits `Committed`.
 		#[pallet::call_index(2)]
 		#[pallet::weight((T::WeightInfo::commit(), Pays::No))]
 		#[pallet::weight_of_authorize(T::WeightInfo::authorize_commit())]
-		#[pallet::authorize(|_source, worker, window, device, rounds, commitment, valid_until, signature| {
+		#[pallet::authorize(|_source, worker, window, seed, device, rounds, commitment, valid_until, signature| {
 			let call = AttestationCall::Commit {
 				window: *window,
+				seed: *seed,
 				device: *device,
 				rounds: *rounds,
 				commitment: *commitment,
@@ -528,6 +533,7 @@ pub mod pallet {
 			origin: OriginFor<T>,
 			worker: WorkerKey,
 			window: WindowId,
+			seed: H256,
 			device: DeviceIndex,
 			rounds: u32,
 			commitment: H256,
@@ -535,14 +541,14 @@ pub mod pallet {
 			_signature: sr25519::Signature,
 		) -> DispatchResult {
 			ensure_authorized(origin)?;
-			Self::do_commit(worker, window, device, rounds, commitment)
+			Self::do_commit(worker, window, seed, device, rounds, commitment)
 		}
 
 		/// An audited device shows its roots and the entries that were asked for. A proof that is wrong costs the bond. For
 		/// devices only, free.
 		///
-		/// Parameters: `worker`, `window` and `device` of the commitment; `proof`, see `io_tflops::reveal`; `valid_until`
-		/// and `signature` as in `commit`.
+		/// Parameters: `worker`, `window` and `device` of the commitment; `challenge` of the audit; `proof`, see
+		/// `io_tflops::reveal`; `valid_until` and `signature` as in `commit`.
 		///
 		/// Emits `Certified`, or `DeviceSlashed`.
 		///
@@ -551,9 +557,10 @@ pub mod pallet {
 		#[pallet::call_index(3)]
 		#[pallet::weight((Pallet::<T>::reveal_weight_limit(proof.len()), Pays::No))]
 		#[pallet::weight_of_authorize(T::WeightInfo::authorize_reveal(proof.len() as u32))]
-		#[pallet::authorize(|_source, worker, window, device, proof, valid_until, signature| {
+		#[pallet::authorize(|_source, worker, window, challenge, device, proof, valid_until, signature| {
 			let call = AttestationCall::Reveal {
 				window: *window,
+				challenge: *challenge,
 				device: *device,
 				proof: proof.clone(),
 			};
@@ -563,13 +570,14 @@ pub mod pallet {
 			origin: OriginFor<T>,
 			worker: WorkerKey,
 			window: WindowId,
+			challenge: H256,
 			device: DeviceIndex,
 			proof: ProofBytes,
 			_valid_until: BlockNumber,
 			_signature: sr25519::Signature,
 		) -> DispatchResultWithPostInfo {
 			ensure_authorized(origin)?;
-			Self::do_reveal(worker, window, device, &proof)
+			Self::do_reveal(worker, window, challenge, device, &proof)
 		}
 
 		/// A worker proves the product of a job in zero knowledge. A proof that is wrong counts as a wrong product. For

@@ -546,12 +546,17 @@ where
 }
 
 pub(crate) fn commit_call(device: DeviceIndex, chain: &Chain) -> AttestationCall {
-	AttestationCall::Commit {
-		window: IoAttestation::window().unwrap().id,
-		device,
-		rounds: chain.rounds(),
-		commitment: chain.commitment().into(),
-	}
+	let window = IoAttestation::window().unwrap();
+	commit_of(&window, device, chain.rounds(), chain.commitment().into())
+}
+
+pub(crate) fn commit_of(
+	window: &Window,
+	device: DeviceIndex,
+	rounds: u32,
+	commitment: H256,
+) -> AttestationCall {
+	AttestationCall::Commit { window: window.id, seed: window.seed, device, rounds, commitment }
 }
 
 /// What an audit asks of a chain; any challenge, if there is none.
@@ -596,6 +601,19 @@ where
 	bytes.try_into().unwrap()
 }
 
+/// The call that brings this proof for what the device has committed to; if that is nothing, for anything.
+pub(crate) fn answer(w: u8, device: DeviceIndex, proof: ProofBytes) -> AttestationCall {
+	let found = pending(w, device);
+	AttestationCall::Reveal {
+		window: found.map_or(1, |found| found.window),
+		challenge: found
+			.and_then(|found| found.audit)
+			.map_or_else(H256::zero, |audit| audit.challenge),
+		device,
+		proof,
+	}
+}
+
 /// The call that answers the audit of a device of one lane in class 0.
 pub(crate) fn reveal_call<M: MatMul>(
 	w: u8,
@@ -608,7 +626,7 @@ where
 {
 	let statement = statement(w, device, chain, class().openings);
 	let proof = reveal_bytes(chain, &statement, matmul);
-	AttestationCall::Reveal { window: pending(w, device).unwrap().window, device, proof }
+	answer(w, device, proof)
 }
 
 /// The pending commitment of a device.

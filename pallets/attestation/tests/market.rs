@@ -328,6 +328,7 @@ fn certify(w: u8) {
 		w,
 		AttestationCall::Commit {
 			window: window.id,
+			seed: window.seed,
 			device: 0,
 			rounds: 128,
 			commitment: commitment.into(),
@@ -344,7 +345,10 @@ fn certify(w: u8) {
 		challenge: audit.challenge.0,
 	};
 	let proof: ProofBytes = chain.reveal(&mut Scalar, &statement).unwrap().try_into().unwrap();
-	attest(w, AttestationCall::Reveal { window: window.id, device: 0, proof });
+	attest(
+		w,
+		AttestationCall::Reveal { window: window.id, challenge: audit.challenge, device: 0, proof },
+	);
 	assert_eq!(IoAttestation::proven(key(w)), 11);
 }
 

@@ -1,10 +1,8 @@
 //! Which calls of workers are valid. The pool, the off-chain worker and the dispatch ask the same questions.
 
-use codec::Encode;
-use frame_support::{
-	ensure, pallet_prelude::TransactionValidityError, traits::Get, weights::Weight,
-};
+use frame_support::{ensure, traits::Get, weights::Weight};
 use io_primitives::{
+	call::refusal,
 	digest::{commitment, Opening},
 	BlockNumber, JobId, JobState, ReplicaState, SignedWorkerCall, WorkerCall, WorkerKey,
 };
@@ -20,14 +18,6 @@ pub const MAX_CALL_VALIDITY: BlockNumber = 14_400;
 /// A worker may show a sign of life this many times within the time in which it counts as online.
 pub const HEARTBEATS_PER_TTL: BlockNumber = 5;
 
-impl<T: Config> Error<T> {
-	/// Why a call is refused before it enters a block: `Custom` with the index of the error in this pallet's metadata.
-	fn refusal(&self) -> TransactionValidityError {
-		let index = self.encode().first().copied().unwrap_or_default();
-		InvalidTransaction::Custom(index).into()
-	}
-}
-
 impl<T: Config> Pallet<T> {
 	/// Whether a signed call of a worker would be accepted into the next block, and with what place in the pool. The
 	/// cheapest checks come first, the signature last.
@@ -41,14 +31,14 @@ impl<T: Config> Pallet<T> {
 			None => T::HeartbeatTtl::get().min(MAX_CALL_VALIDITY),
 			Some(_) => MAX_CALL_VALIDITY,
 		};
-		ensure!(validity <= longest, Error::<T>::ValidityTooLong.refusal());
+		ensure!(validity <= longest, refusal(&Error::<T>::ValidityTooLong));
 		let deadline = match call.target() {
 			None => Self::check_heartbeat(worker, call, now),
 			Some((id, _)) => Jobs::<T>::get(id)
 				.ok_or(Error::<T>::UnknownJob)
 				.and_then(|job| Self::check_step(id, &job, worker, call, now)),
 		}
-		.map_err(|error| error.refusal())?;
+		.map_err(|error| refusal(&error))?;
 		let payload = call.payload(Self::genesis(), *valid_until);
 		ensure!(
 			sp_io::crypto::sr25519_verify(signature, &payload, worker),

@@ -103,6 +103,8 @@ pub enum AttestationCall {
 	Commit {
 		/// The open window.
 		window: WindowId,
+		/// Its seed: in another fork the window of this number has another one, and the commitment must not count there.
+		seed: H256,
 		/// The device.
 		device: DeviceIndex,
 		/// Rounds, 1 to 128.
@@ -115,6 +117,8 @@ pub enum AttestationCall {
 	Reveal {
 		/// The window of the commitment.
 		window: WindowId,
+		/// What the audit asks for: in another fork the lot asks for other entries, and this answer must not count there.
+		challenge: H256,
 		/// The device.
 		device: DeviceIndex,
 		/// See `io_tflops`.

@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 use sp_core::{sr25519, H256};
+use sp_runtime::transaction_validity::{InvalidTransaction, TransactionValidityError};
 
 use crate::{
 	job::{JobId, OutputAt, ReplicaId},
@@ -120,4 +121,11 @@ pub struct SignedWorkerCall {
 /// The bytes that a hot key signs to agree that `operator` registers it: `SCALE(tag, genesis_hash, operator)`.
 pub fn registration_payload<AccountId: Encode>(genesis: H256, operator: &AccountId) -> Vec<u8> {
 	(REGISTER_TAG, genesis, operator).encode()
+}
+
+/// Why a call that nobody pays for is refused before it enters a block: `Custom` with the index of the pallet's `error` in
+/// its metadata.
+pub fn refusal(error: &impl Encode) -> TransactionValidityError {
+	let index = error.using_encoded(|bytes| bytes.first().copied()).unwrap_or_default();
+	InvalidTransaction::Custom(index).into()
 }

@@ -34,12 +34,18 @@ fn leave() -> AttestationCall {
 }
 
 fn commit() -> AttestationCall {
-	AttestationCall::Commit { window: 7, device: 3, rounds: 100, commitment: H256([0x99; 32]) }
+	AttestationCall::Commit {
+		window: 7,
+		seed: H256([0x55; 32]),
+		device: 3,
+		rounds: 100,
+		commitment: H256([0x99; 32]),
+	}
 }
 
 fn reveal() -> AttestationCall {
 	let proof = vec![1, 2, 3, 4, 5].try_into().unwrap();
-	AttestationCall::Reveal { window: 7, device: 3, proof }
+	AttestationCall::Reveal { window: 7, challenge: H256([0x66; 32]), device: 3, proof }
 }
 
 fn settle_product() -> AttestationCall {
@@ -180,7 +186,7 @@ const SIGNED_LEAVE: &[u8] = &hex!(
 const PAYLOAD_COMMIT: &[u8] = &hex!(
 	"696f2f6174746573742f7631" // tag "io/attest/v1"
 	"1111111111111111111111111111111111111111111111111111111111111111" // genesis
-	"16c1accf141cd583613cc815cdccad707c759afa7f56b730e3d4bbc932dced55" // BLAKE2b-256 of the call
+	"8bdcf1d09df9a0431813cfd0befbf00269b93f46a653bca722a1a4fb7076b9de" // BLAKE2b-256 of the call
 	"04030201" // valid_until
 );
 
@@ -189,6 +195,7 @@ const SIGNED_COMMIT: &[u8] = &hex!(
 	"2222222222222222222222222222222222222222222222222222222222222222" // worker
 	"02" // Commit
 	"0700000000000000" // window
+	"5555555555555555555555555555555555555555555555555555555555555555" // seed
 	"0300" // device
 	"64000000" // rounds
 	"9999999999999999999999999999999999999999999999999999999999999999" // commitment
@@ -201,7 +208,7 @@ const SIGNED_COMMIT: &[u8] = &hex!(
 const PAYLOAD_REVEAL: &[u8] = &hex!(
 	"696f2f6174746573742f7631" // tag "io/attest/v1"
 	"1111111111111111111111111111111111111111111111111111111111111111" // genesis
-	"722073a80bf241b1bd87bb442bc899f95aa0fece79b4ee93ebf26ccfabef59ca" // BLAKE2b-256 of the call
+	"77c095b5e54a35b02f704f3eabfe24321638f18a0b3eabd00198987027f4eb66" // BLAKE2b-256 of the call
 	"04030201" // valid_until
 );
 
@@ -210,6 +217,7 @@ const SIGNED_REVEAL: &[u8] = &hex!(
 	"2222222222222222222222222222222222222222222222222222222222222222" // worker
 	"03" // Reveal
 	"0700000000000000" // window
+	"6666666666666666666666666666666666666666666666666666666666666666" // challenge
 	"0300" // device
 	"14" // proof: 5 bytes
 	"0102030405" // proof
@@ -333,6 +341,7 @@ const RESPONSE: &[u8] = &hex!(
 	"2222222222222222222222222222222222222222222222222222222222222222" // worker
 	"02" // Commit
 	"0700000000000000" // window
+	"5555555555555555555555555555555555555555555555555555555555555555" // seed
 	"0300" // device
 	"64000000" // rounds
 	"9999999999999999999999999999999999999999999999999999999999999999" // commitment
@@ -342,6 +351,7 @@ const RESPONSE: &[u8] = &hex!(
 	"2222222222222222222222222222222222222222222222222222222222222222" // worker
 	"03" // Reveal
 	"0700000000000000" // window
+	"6666666666666666666666666666666666666666666666666666666666666666" // challenge
 	"0300" // device
 	"14" // proof: 5 bytes
 	"0102030405" // proof

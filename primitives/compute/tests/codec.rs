@@ -242,6 +242,7 @@ fn longest_attestation() -> SignedAttestation {
 		worker: WorkerKey::default(),
 		call: AttestationCall::Reveal {
 			window: u64::MAX,
+			challenge: H256::repeat_byte(0xff),
 			device: u16::MAX,
 			proof: vec![0; MAX_PROOF_BYTES as usize].try_into().unwrap(),
 		},

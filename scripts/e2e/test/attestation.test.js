@@ -112,12 +112,15 @@ test('should refuse signatures when they are of another key or of other bytes', 
 
 test('should refuse commitments and reveals when nothing of the kind is due', async () => {
 	const { device } = await enrol(other, 0, 1);
-	const window = (await view(chain, 'IoAttestation', 'window')).id;
+	const { id: window, seed } = await view(chain, 'IoAttestation', 'window');
 	const commitment = `0x${'07'.repeat(32)}`;
-	await refused(say(other, { Commit: { window: window.addn(7), device, rounds: 1, commitment } }), 'NotLastWindow');
-	await refused(say(other, { Commit: { window, device, rounds: 0, commitment } }), 'BadRounds');
-	await refused(say(other, { Commit: { window, device, rounds: 129, commitment } }), 'BadRounds');
-	await refused(say(other, { Reveal: { window, device, proof: '0x00' } }), 'NoCommitment');
+	const rounds = 1;
+	await refused(say(other, { Commit: { window: window.addn(7), seed, device, rounds, commitment } }), 'NotLastWindow');
+	await refused(say(other, { Commit: { window, seed, device, rounds: 0, commitment } }), 'BadRounds');
+	await refused(say(other, { Commit: { window, seed, device, rounds: 129, commitment } }), 'BadRounds');
+	const now = (await view(chain, 'IoAttestation', 'window')).id;
+	await refused(say(other, { Commit: { window: now, seed: commitment, device, rounds, commitment } }), 'OtherSeed');
+	await refused(say(other, { Reveal: { window, challenge: commitment, device, proof: '0x00' } }), 'NoCommitment');
 	await refused(say(other, { SettleProduct: { job: 999_999, proof: '0x00' } }), 'NoClaim');
 	await refused(say(other, { Leave: { device } }), 'TooEarly');
 	await send(chain, chain.api.tx.ioAttestation.release(other.pair.publicKey, device), other.operator);

@@ -11,7 +11,8 @@ use sp_runtime::Permill;
 use crate::{mock::*, *};
 
 fn commit(window: WindowId, device: DeviceIndex, rounds: u32) -> AttestationCall {
-	AttestationCall::Commit { window, device, rounds, commitment: H256::repeat_byte(3) }
+	let seed = IoAttestation::window().map_or_else(H256::zero, |open| open.seed);
+	AttestationCall::Commit { window, seed, device, rounds, commitment: H256::repeat_byte(3) }
 }
 
 #[test]
@@ -38,6 +39,18 @@ fn should_refuse_commitments_to_any_window_but_the_last() {
 		let second = next_window();
 		assert_refused(1, commit(first.id, 0, 1), Error::NotLastWindow);
 		assert_ok!(send(1, commit(second.id, 0, 1)));
+	});
+}
+
+#[test]
+fn should_refuse_a_commitment_to_another_forks_window_of_the_same_number() {
+	ExtBuilder::default().build_and_execute(|| {
+		let window = enrolled(1);
+		let seed = H256::repeat_byte(0xaf);
+		let other = commit_of(&Window { seed, ..window }, 0, 1, H256::zero());
+		assert_refused(1, other, Error::OtherSeed);
+		assert_eq!(pending(1, 0), None);
+		assert_ok!(send(1, commit(window.id, 0, 1)));
 	});
 }
 
@@ -139,10 +152,8 @@ fn should_audit_as_many_as_the_rate_says() {
 			for device in 0..16 {
 				for w in 1..=WORKERS {
 					let commitment = H256::from_low_u64_le(u64::from(device) << 8 | u64::from(w));
-					let window = window.id;
 					trust(w, device);
-					let call = AttestationCall::Commit { window, device, rounds: 1, commitment };
-					send(w, call).unwrap();
+					send(w, commit_of(&window, device, 1, commitment)).unwrap();
 				}
 			}
 			run_blocks(4);

@@ -188,12 +188,8 @@ fn should_refuse_calls_that_are_stale_or_valid_for_too_long() {
 		);
 		send(1, enrol()).unwrap();
 		next_window();
-		let commit = AttestationCall::Commit {
-			window: IoAttestation::window().unwrap().id,
-			device: 0,
-			rounds: 1,
-			commitment: H256::zero(),
-		};
+		let window = IoAttestation::window().unwrap();
+		let commit = commit_of(&window, 0, 1, H256::zero());
 		assert!(valid(now() + MAX_CALL_VALIDITY, commit.clone()).is_ok());
 		assert_eq!(
 			valid(now() + MAX_CALL_VALIDITY + 1, commit).unwrap_err(),

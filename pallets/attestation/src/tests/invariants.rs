@@ -121,10 +121,7 @@ impl Model {
 			Action::Reveal { which } => self.reveal(which),
 			Action::Garbage { w, device, len } => {
 				let proof = ProofBytes::truncate_from(vec![7; usize::from(len)]);
-				let window = pending(worker(w), index(device)).map_or(1, |found| found.window);
-				let device = index(device);
-				let call = AttestationCall::Reveal { window, device, proof };
-				dispatch(worker(w), call).unwrap_err();
+				dispatch(worker(w), answer(worker(w), index(device), proof)).unwrap_err();
 			},
 			Action::Block { weight } => {
 				let limit = Weight::from_parts(40_000_000, 2_000).saturating_mul(weight.into());
@@ -162,16 +159,16 @@ impl Model {
 		let Enrolment { class, lanes, .. } = enrolment;
 		// No chain has so many rounds.
 		let rounds = if rounds > 250 { 129 } else { 1 };
-		if IoAttestation::check_commit(&key(w), window.id, device, rounds).is_err() {
+		if IoAttestation::check_commit(&key(w), window.id, window.seed, device, rounds).is_err() {
 			let commitment = H256::zero();
-			let call = AttestationCall::Commit { window: window.id, device, rounds, commitment };
+			let call = commit_of(&window, device, rounds, commitment);
 			dispatch(w, call).unwrap_err();
 			return;
 		}
 		let mut matmul = Self::matmul(w);
 		let chain = chain_of(&window, w, device, class, lanes, rounds, &mut matmul);
 		let commitment = chain.commitment().into();
-		let call = AttestationCall::Commit { window: window.id, device, rounds, commitment };
+		let call = commit_of(&window, device, rounds, commitment);
 		dispatch(w, call).unwrap();
 		self.chains.insert((w, device), chain);
 	}
@@ -179,13 +176,12 @@ impl Model {
 	fn reveal(&mut self, which: u8) {
 		let mut audits: Vec<_> = (1..=PLAYERS)
 			.flat_map(|w| (0..DEVICES).map(move |device| (w, device)))
-			.filter_map(|(w, device)| Some((w, device, pending(w, device)?)))
-			.filter(|(_, _, found)| found.audit.is_some())
+			.filter(|(w, device)| pending(*w, *device).is_some_and(|found| found.audit.is_some()))
 			.collect();
 		if audits.is_empty() {
 			return;
 		}
-		let (w, device, found) = audits.swap_remove(usize::from(which) % audits.len());
+		let (w, device) = audits.swap_remove(usize::from(which) % audits.len());
 		let enrolment = Enrolments::<Runtime>::get(key(w), device).unwrap();
 		let chain = &self.chains[&(w, device)];
 		let statement = statement(w, device, chain, enrolment.params.openings);
@@ -196,7 +192,7 @@ impl Model {
 			Err(_) if enrolment.lanes == 1 => reveal_bytes(chain, &statement, &mut matmul),
 			Err(_) => ProofBytes::try_from(vec![0; statement.reveal_len()]).unwrap(),
 		};
-		let _ = dispatch(w, AttestationCall::Reveal { window: found.window, device, proof });
+		let _ = dispatch(w, answer(w, device, proof));
 	}
 
 	fn observe(&mut self) {

@@ -1,6 +1,6 @@
 //! Reveals that must not pass, and who pays for them.
 
-use io_primitives::attestation::{AttestationCall, ProofBytes};
+use io_primitives::attestation::AttestationCall;
 use io_tflops::{
 	prover::{Chain, Scalar},
 	reveal::reveal_len,
@@ -9,8 +9,11 @@ use io_tflops::{
 
 use crate::{mock::*, *};
 
+/// A reveal for what worker 1 is asked.
 fn reveal(window: WindowId, device: DeviceIndex, proof: Vec<u8>) -> AttestationCall {
-	AttestationCall::Reveal { window, device, proof: ProofBytes::try_from(proof).unwrap() }
+	let audit = pending(1, 0).and_then(|found| found.audit);
+	let challenge = audit.map_or_else(H256::zero, |audit| audit.challenge);
+	AttestationCall::Reveal { window, challenge, device, proof: proof.try_into().unwrap() }
 }
 
 fn proof_of(call: AttestationCall) -> Vec<u8> {
@@ -41,6 +44,24 @@ fn should_refuse_a_reveal_of_the_wrong_length_without_a_slash() {
 		for wrong in [vec![], right[1..].to_vec(), long, leaf, vec![0; 192 * 1_024]] {
 			assert_refused(1, reveal(1, 0, wrong), Error::BadProofLength);
 		}
+		assert!(!is_slashed(1));
+		send(1, reveal(1, 0, right)).unwrap();
+		assert_eq!(certificates(1).len(), 1);
+	});
+}
+
+#[test]
+fn should_refuse_a_reveal_that_answers_another_forks_audit_without_a_slash() {
+	ExtBuilder::default().build_and_execute(|| {
+		let chain = audited(1, 3, &mut Scalar);
+		let right = bytes(1, &chain);
+		let AttestationCall::Reveal { window, device, proof, .. } = reveal(1, 0, right.clone())
+		else {
+			panic!("a reveal")
+		};
+		let challenge = H256::repeat_byte(0xaf);
+		let other = AttestationCall::Reveal { window, challenge, device, proof };
+		assert_refused(1, other, Error::OtherChallenge);
 		assert!(!is_slashed(1));
 		send(1, reveal(1, 0, right)).unwrap();
 		assert_eq!(certificates(1).len(), 1);
@@ -130,7 +151,7 @@ fn should_slash_a_device_that_shows_the_reveal_of_the_last_window() {
 		let statement = statement(1, 0, &old_chain, class().openings);
 		let again = reveal_bytes(&old_chain, &statement, &mut Scalar);
 		assert_eq!(verify_reveal(&statement, &again), Ok(()), "only the seed is wrong");
-		send(1, AttestationCall::Reveal { window: 2, device: 0, proof: again }).unwrap();
+		send(1, answer(1, 0, again)).unwrap();
 		assert!(is_slashed(1));
 	});
 }
@@ -205,8 +226,7 @@ fn should_slash_a_device_that_claims_more_rounds_than_it_did() {
 		let window = enrolled(1);
 		let short = chain(1, 0, 3, &mut Scalar);
 		let commitment = short.commitment().into();
-		send(1, AttestationCall::Commit { window: window.id, device: 0, rounds: 6, commitment })
-			.unwrap();
+		send(1, commit_of(&window, 0, 6, commitment)).unwrap();
 		run_blocks(4);
 		let statement = statement(1, 0, &short, class().openings);
 		let three = reveal_bytes(&short, &statement, &mut Scalar).into_inner();

@@ -395,11 +395,13 @@ pub(crate) fn attestation_call() -> impl Strategy<Value = AttestationCall> {
 			lanes
 		}),
 		any::<u16>().prop_map(|device| AttestationCall::Leave { device }),
-		(any::<(u64, u16, u32)>(), hash()).prop_map(|((window, device, rounds), commitment)| {
-			AttestationCall::Commit { window, device, rounds, commitment }
-		}),
-		(any::<(u64, u16)>(), proof()).prop_map(|((window, device), proof)| {
-			AttestationCall::Reveal { window, device, proof }
+		(any::<(u64, u16, u32)>(), hash(), hash()).prop_map(
+			|((window, device, rounds), seed, commitment)| {
+				AttestationCall::Commit { window, seed, device, rounds, commitment }
+			}
+		),
+		(any::<(u64, u16)>(), hash(), proof()).prop_map(|((window, device), challenge, proof)| {
+			AttestationCall::Reveal { window, challenge, device, proof }
 		}),
 		(any::<u64>(), proof())
 			.prop_map(|(job, proof)| AttestationCall::SettleProduct { job, proof }),

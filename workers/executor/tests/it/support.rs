@@ -6,7 +6,7 @@ use std::{
 	fs,
 	path::PathBuf,
 	process::Command,
-	sync::{LazyLock, Mutex},
+	sync::{LazyLock, Mutex, PoisonError},
 	time::Duration,
 };
 
@@ -152,7 +152,8 @@ pub fn printing(text: &str) -> String {
 /// A program of `tests/it/programs`, compiled with the C or C++ compiler of the system; once per test run.
 pub fn compiled(name: &str) -> Vec<u8> {
 	static DONE: LazyLock<Mutex<HashMap<String, Vec<u8>>>> = LazyLock::new(Default::default);
-	let mut done = DONE.lock().unwrap();
+	// A program that does not compile must fail its own test only.
+	let mut done = DONE.lock().unwrap_or_else(PoisonError::into_inner);
 	if let Some(program) = done.get(name) {
 		return program.clone();
 	}

@@ -52,8 +52,8 @@ impl Sync<'_> {
 				None => match prover.proof(window, &statement).map(ProofBytes::try_from) {
 					Some(Ok(proof)) => {
 						tracing::info!(device, window = window.0, "an audit is answered");
-						let call =
-							AttestationCall::Reveal { window: commitment.window, device, proof };
+						let (window, challenge) = (commitment.window, audit.challenge);
+						let call = AttestationCall::Reveal { window, challenge, device, proof };
 						let (call, _) = self.sign(None, call, self.until(audit.deadline));
 						record.reveal = Some((audit.challenge, call.clone()));
 						self.put(record);

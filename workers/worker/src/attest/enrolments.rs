@@ -149,7 +149,7 @@ impl Sync<'_> {
 		call: AttestationCall,
 	) -> bool {
 		let now = self.view.now;
-		let too_early = current.is_some_and(|c| now < c.since.saturating_add(ENROLMENT_BLOCKS));
+		let too_early = current.is_some_and(|c| now <= c.since.saturating_add(ENROLMENT_BLOCKS));
 		let pending = self.view.commitments.iter().any(|c| c.device == device);
 		let window = self.view.window.filter(|window| self.view.slot <= window.last_slot);
 		// Whoever changes in a window is out of it.

@@ -146,6 +146,7 @@ impl Sync<'_> {
 		self.ends.push((record.device, (window.id, window.seed)));
 		let call = AttestationCall::Commit {
 			window: record.window,
+			seed: record.seed,
 			device: record.device,
 			rounds: record.chain.rounds(),
 			commitment: H256(record.chain.commitment()),

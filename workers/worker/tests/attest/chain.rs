@@ -159,10 +159,10 @@ impl Chain {
 		let payload = signed.call.payload(GENESIS, signed.valid_until);
 		assert!(sr25519::Pair::verify(&signed.signature, &payload, &signed.worker));
 		match signed.call {
-			AttestationCall::Commit { window, device, commitment, .. } => {
+			AttestationCall::Commit { window, seed, device, commitment, .. } => {
 				let open = self.view.window.unwrap();
-				assert_eq!(open.id, window);
-				self.commitments.entry((device, window, open.seed)).or_default().insert(commitment);
+				assert_eq!((open.id, open.seed), (window, seed));
+				self.commitments.entry((device, window, seed)).or_default().insert(commitment);
 			},
 			AttestationCall::Enrol { .. } | AttestationCall::Leave { .. } => {
 				assert!(signed.valid_until <= self.view.now + ENROLMENT_BLOCKS);
@@ -235,8 +235,11 @@ impl Chain {
 				let old = self.view.enrolments.iter().position(|e| e.device == *device);
 				self.view.enrolments.remove(old.ok_or("not enrolled")?);
 			},
-			AttestationCall::Commit { window, device, rounds, commitment } => {
+			AttestationCall::Commit { window, seed, device, rounds, commitment } => {
 				let open = self.view.window.filter(|w| w.id == *window).ok_or("other window")?;
+				if open.seed != *seed {
+					return Err("other seed");
+				}
 				let enrolment = self.enrolment(*device).ok_or("not enrolled")?;
 				if self.view.slot > open.last_slot {
 					return Err("window over");
@@ -258,10 +261,13 @@ impl Chain {
 				});
 				self.since.insert(*device, now);
 			},
-			AttestationCall::Reveal { window, device, proof } => {
+			AttestationCall::Reveal { window, challenge, device, proof } => {
 				let at = self.view.commitments.iter().position(|c| c.device == *device);
 				let commitment = self.view.commitments[at.ok_or("no commitment")?];
 				let audit = commitment.audit.ok_or("not audited")?;
+				if audit.challenge != *challenge {
+					return Err("other challenge");
+				}
 				let enrolment = self.enrolment(*device).ok_or("not enrolled")?;
 				assert_eq!(commitment.window, *window);
 				let ClassParams { arith, m, n, k, openings, .. } = enrolment.params;
@@ -297,7 +303,7 @@ impl Chain {
 			return Err("commitment pending");
 		}
 		match self.enrolment(device) {
-			Some(old) if self.view.now < old.since + ENROLMENT_BLOCKS => Err("too early"),
+			Some(old) if self.view.now <= old.since + ENROLMENT_BLOCKS => Err("too early"),
 			_ => Ok(()),
 		}
 	}
