@@ -25,7 +25,6 @@ frame_benchmarking::define_benchmarks!(
 	[frame_system, SystemBench::<Runtime>]
 	[frame_system_extensions, SystemExtensionsBench::<Runtime>]
 	[pallet_balances, Balances]
-	[pallet_collator_selection, CollatorSelection]
 	[pallet_io_attestation, IoAttestation]
 	[pallet_io_jobs, IoJobs]
 	[pallet_io_staking, IoStaking]

@@ -13,7 +13,7 @@ pub mod xcm;
 
 pub use administration::TreasuryAccount;
 pub use attestation::RelayClock;
-pub use collators::{ConsensusHook, StakingPot};
+pub use collators::ConsensusHook;
 pub use emergency::{SafeModeWhitelist, TxPauseWhitelist};
 pub use money::{DealWithFees, TransactionByteFee, WeightToFee};
 pub use system::{RuntimeBlockLength, RuntimeBlockWeights};

@@ -36,8 +36,6 @@ pub const MINUTES: BlockNumber = 60_000 / SLOT_DURATION as BlockNumber;
 pub const HOURS: BlockNumber = 60 * MINUTES;
 /// Blocks in a day.
 pub const DAYS: BlockNumber = 24 * HOURS;
-/// Blocks in a session.
-pub const SESSION_LENGTH: BlockNumber = HOURS;
 
 /// Share of a block that hooks are assumed to use, so that no transaction is bigger than what is left.
 pub const AVERAGE_ON_INITIALIZE_RATIO: Perbill = Perbill::from_percent(5);

@@ -2,10 +2,13 @@
 //! `chain-spec/` in the repository.
 
 use crate::{
-	configs::{parameters::AttestationTerms, StakingPot, TreasuryAccount},
+	configs::{
+		parameters::{AttestationTerms, EraTerms},
+		TreasuryAccount,
+	},
 	constants::*,
-	AccountId, AuraId, Balance, BalancesConfig, BlockNumber, CollatorSelectionConfig,
-	IoAttestationConfig, IoJobsConfig, IoSetupConfig, ParachainInfoConfig, PolkadotXcmConfig,
+	AccountId, AuraId, Balance, BalancesConfig, BlockNumber,
+	IoAttestationConfig, IoJobsConfig, IoSetupConfig, IoStakingConfig, ParachainInfoConfig, PolkadotXcmConfig,
 	RuntimeGenesisConfig, SessionConfig, SessionKeys,
 };
 use alloc::{vec, vec::Vec};
@@ -27,8 +30,10 @@ pub const PARA_ID: u32 = 2000;
 pub const ENDOWMENT: Balance = 1_000_000 * IO;
 /// Blocks from an offence to the payment of its slash on development and test networks.
 pub const SLASH_DEFER: BlockNumber = 20;
-/// Blocks from `unbond` to `withdraw` on development and test networks.
-pub const UNBONDING_BLOCKS: BlockNumber = 50;
+/// Sessions and eras of development and test networks: an era of 40 blocks, unbonding for two of them.
+pub const ERAS: EraTerms = EraTerms { session_blocks: 20, sessions_per_era: 2, unbonding_eras: 2 };
+/// Stake of each first collator of development and test networks.
+pub const COLLATOR_STAKE: Balance = 10_000 * IO;
 
 fn account(key: Sr25519Keyring) -> AccountId {
 	key.to_account_id()
@@ -94,11 +99,10 @@ const ATTESTATION: AttestationTerms = AttestationTerms {
 };
 
 fn genesis(collators: &[Sr25519Keyring], root: Sr25519Keyring, predictable_beacon: bool) -> Value {
-	// The pots exist from the start: a first fee below the existential deposit would be lost otherwise.
-	let pots = [TreasuryAccount::get(), StakingPot::get()].map(|pot| (pot, EXISTENTIAL_DEPOSIT));
+	// The treasury exists from the start: a first fee below the existential deposit would be lost otherwise.
 	let balances = Sr25519Keyring::well_known()
 		.map(|key| (account(key), ENDOWMENT))
-		.chain(pots)
+		.chain([(TreasuryAccount::get(), EXISTENTIAL_DEPOSIT)])
 		.collect::<Vec<_>>();
 	let keys = collators
 		.iter()
@@ -111,12 +115,17 @@ fn genesis(collators: &[Sr25519Keyring], root: Sr25519Keyring, predictable_beaco
 	let mut patch = build_struct_json_patch!(RuntimeGenesisConfig {
 		balances: BalancesConfig { balances },
 		parachain_info: ParachainInfoConfig { parachain_id: ParaId::from(PARA_ID) },
-		collator_selection: CollatorSelectionConfig {
-			invulnerables: collators.iter().map(|key| account(*key)).collect::<Vec<_>>(),
-			candidacy_bond: 1_000 * IO,
-		},
 		session: SessionConfig { keys },
 		polkadot_xcm: PolkadotXcmConfig { safe_xcm_version: Some(xcm::prelude::XCM_VERSION) },
+		io_staking: IoStakingConfig {
+			operators: collators
+				.iter()
+				.map(|key| (account(*key), COLLATOR_STAKE))
+				.collect::<Vec<_>>(),
+			candidates: collators.iter().map(|key| account(*key)).collect::<Vec<_>>(),
+			// Somebody authors even if nobody stands for election.
+			invulnerables: collators.iter().take(1).map(|key| account(*key)).collect::<Vec<_>>(),
+		},
 		io_jobs: IoJobsConfig { classes: classes() },
 		io_attestation: IoAttestationConfig {
 			classes: attestation_classes(),
@@ -125,7 +134,7 @@ fn genesis(collators: &[Sr25519Keyring], root: Sr25519Keyring, predictable_beaco
 		},
 		io_setup: IoSetupConfig {
 			slash_defer: Some(SLASH_DEFER),
-			unbonding_blocks: Some(UNBONDING_BLOCKS),
+			eras: Some(ERAS),
 			attestation: Some(ATTESTATION),
 		},
 	});

@@ -26,8 +26,8 @@ pub mod pallet {
 	pub struct GenesisConfig<T: Config> {
 		/// Blocks from an offence to the payment of its slash.
 		pub slash_defer: Option<crate::BlockNumber>,
-		/// Blocks from `unbond` to `withdraw`.
-		pub unbonding_blocks: Option<crate::BlockNumber>,
+		/// Sessions, eras, and how long stake stays bound.
+		pub eras: Option<parameters::EraTerms>,
 		/// How computing power is proven.
 		pub attestation: Option<parameters::AttestationTerms>,
 		/// No parameter: ties the type to the runtime.
@@ -39,7 +39,7 @@ pub mod pallet {
 	impl<T: Config> BuildGenesisConfig for GenesisConfig<T> {
 		fn build(&self) {
 			let initial =
-				parameters::initial(self.slash_defer, self.unbonding_blocks, self.attestation);
+				parameters::initial(self.slash_defer, self.eras, self.attestation);
 			for parameter in initial {
 				if let (key, Some(value)) = parameter.into_parts() {
 					pallet_parameters::Parameters::<crate::Runtime>::insert(key, value);

@@ -15,7 +15,6 @@ pub mod frame_system_extensions;
 /// Balances.
 pub mod pallet_balances;
 /// Collators.
-pub mod pallet_collator_selection;
 /// Proofs of computing power, verdicts on products.
 pub mod pallet_io_attestation;
 /// Jobs.

@@ -39,7 +39,7 @@ impl pallet_io_attestation::Config for Runtime {
 	type WeightInfo = crate::weights::pallet_io_attestation::WeightInfo<Runtime>;
 	type WindowOdds = parameters::WindowOdds;
 	type WindowSlots = parameters::WindowSlots;
-	type WorkLedger = ();
+	type WorkLedger = IoStaking;
 	type Workers = IoJobs;
 }
 

@@ -25,14 +25,26 @@ parameter_types! {
 
 impl pallet_io_staking::Config for Runtime {
 	type AdminOrigin = EnsureRoot<AccountId>;
+	type Collators = pallet_io_staking::SessionCollators<Runtime>;
 	type Currency = Balances;
+	type Economics = parameters::StakingEconomics;
+	type Election = parameters::StakingElection;
+	type EraMillis = parameters::EraMillis;
+	type MaxCandidates = ConstU32<512>;
+	type MaxDelegations = ConstU32<32>;
+	type MaxInvulnerables = ConstU32<16>;
 	type MaxSlashesPerBlock = ConstU32<16>;
-	type MaxUnbonding = ConstU32<32>;
+	type MaxUnbonding = ConstU32<{ parameters::MAX_UNBONDING_ERAS + 1 }>;
+	type MinDelegation = parameters::MinDelegation;
 	type MinOperatorStake = parameters::MinOperatorStake;
 	type RuntimeHoldReason = RuntimeHoldReason;
+	type SessionsPerEra = parameters::SessionsPerEra;
 	type SlashDefer = parameters::SlashDefer;
-	type UnbondingBlocks = parameters::UnbondingBlocks;
+	type Treasury = TreasuryAccount;
+	type UnbondingEras = parameters::UnbondingEras;
 	type WeightInfo = crate::weights::pallet_io_staking::WeightInfo<Runtime>;
+	// A day.
+	type WorkWindow = ConstU32<6>;
 }
 
 impl pallet_io_jobs::Config for Runtime {
@@ -73,7 +85,7 @@ impl pallet_io_jobs::Config for Runtime {
 	// Workers' calls have deadlines, are few (one for each step of a replica), and pay nothing: they go first.
 	type UnsignedPriority = ConstU64<{ u64::MAX / 2 }>;
 	type WeightInfo = crate::weights::pallet_io_jobs::WeightInfo<Runtime>;
-	type WorkLedger = ();
+	type WorkLedger = IoStaking;
 	type WorkerDeposit = WorkerDeposit;
 }
 

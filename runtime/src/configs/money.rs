@@ -1,7 +1,7 @@
 //! Balances and fees.
 
 use crate::{
-	configs::{StakingPot, TreasuryAccount},
+	configs::TreasuryAccount,
 	constants::*,
 	weights, AccountId, Authorship, Balance, Balances, Runtime, RuntimeEvent, RuntimeFreezeReason,
 	RuntimeHoldReason, System,
@@ -67,20 +67,22 @@ impl DealWithFees {
 		// What cannot be deposited, because the account would stay below the minimum, is burnt.
 		let _ = Balances::resolve(to, credit);
 	}
+
+	fn give_author(credit: Credit<AccountId, Balances>) {
+		let author = Authorship::author().unwrap_or_else(TreasuryAccount::get);
+		Self::give(&author, credit);
+	}
 }
 
 impl OnUnbalanced<Credit<AccountId, Balances>> for DealWithFees {
 	fn on_unbalanceds(mut fees_then_tips: impl Iterator<Item = Credit<AccountId, Balances>>) {
 		if let Some(fee) = fees_then_tips.next() {
-			let (treasury, pot) = fee.ration(50, 50);
+			let (treasury, author) = fee.ration(50, 50);
 			Self::give(&TreasuryAccount::get(), treasury);
-			Self::give(&StakingPot::get(), pot);
+			Self::give_author(author);
 		}
 		if let Some(tip) = fees_then_tips.next() {
-			match Authorship::author() {
-				Some(author) => Self::give(&author, tip),
-				None => Self::give(&TreasuryAccount::get(), tip),
-			}
+			Self::give_author(tip);
 		}
 	}
 }

@@ -13,6 +13,7 @@ use frame_support::{
 	traits::{ConstU128, ConstU32, EnsureOriginWithArg, Get},
 };
 use frame_system::ensure_root;
+use pallet_io_staking::{Economics, ElectionTerms};
 use scale_info::TypeInfo;
 use sp_runtime::{Permill, Saturating};
 
@@ -29,15 +30,24 @@ pub mod dynamic_params {
 		/// Least stake of an operator, in the smallest unit.
 		#[codec(index = 0)]
 		pub static MinOperatorStake: Balance = 100 * IO;
-		/// Blocks from `unbond` to `withdraw`.
+		/// Sessions, eras, and how long stake stays bound.
 		#[codec(index = 1)]
-		pub static UnbondingBlocks: BlockNumber = 7 * DAYS;
+		pub static Eras: EraTerms = EraTerms::DEFAULT;
 		/// Blocks from an offence to the payment of its slash.
 		#[codec(index = 2)]
 		pub static SlashDefer: BlockNumber = DAYS;
 		/// Own stake that an operator needs for each of its workers, in the smallest unit.
 		#[codec(index = 3)]
 		pub static StakePerWorker: Balance = 1_000 * IO;
+		/// Least stake of a delegator in one pool, in the smallest unit.
+		#[codec(index = 4)]
+		pub static MinDelegation: Balance = 10 * IO;
+		/// How collators are elected.
+		#[codec(index = 5)]
+		pub static Election: ElectionTerms = ElectionTerms::DEFAULT;
+		/// How much is minted, and for whom.
+		#[codec(index = 6)]
+		pub static Economy: Economics = Economics::DEFAULT;
 	}
 
 	/// The job market. Values that are read together are set together: each is one storage item, and each storage item
@@ -66,6 +76,54 @@ pub mod dynamic_params {
 		/// Windows, audits, certificates.
 		#[codec(index = 0)]
 		pub static Terms: AttestationTerms = AttestationTerms::DEFAULT;
+	}
+}
+
+/// Most eras for which unbonding stake stays bound.
+pub const MAX_UNBONDING_ERAS: u32 = 84;
+
+/// Sessions and eras. Bounds: `session_blocks` 10 to a day, `sessions_per_era` 1 to 96, `unbonding_eras` 1 to
+/// [`MAX_UNBONDING_ERAS`].
+#[derive(
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+	Clone,
+	Copy,
+	PartialEq,
+	Eq,
+	Debug,
+	serde::Serialize,
+	serde::Deserialize,
+)]
+pub struct EraTerms {
+	/// Blocks in a session.
+	pub session_blocks: BlockNumber,
+	/// Sessions in an era.
+	pub sessions_per_era: u32,
+	/// Eras from `unbond` to `withdraw`.
+	pub unbonding_eras: u32,
+}
+
+impl EraTerms {
+	/// Sessions of an hour, eras of four, unbonding for a week.
+	pub const DEFAULT: Self =
+		Self { session_blocks: HOURS, sessions_per_era: 4, unbonding_eras: 42 };
+
+	/// The nearest values within the bounds.
+	pub fn bounded(self) -> Self {
+		Self {
+			session_blocks: self.session_blocks.clamp(10, DAYS),
+			sessions_per_era: self.sessions_per_era.clamp(1, 96),
+			unbonding_eras: self.unbonding_eras.clamp(1, MAX_UNBONDING_ERAS),
+		}
+	}
+
+	/// The values that hold now.
+	pub fn now() -> Self {
+		dynamic_params::staking::Eras::get().bounded()
 	}
 }
 
@@ -333,6 +391,21 @@ macro_rules! fields {
 }
 
 fields! {
+	/// See [`EraTerms::session_blocks`].
+	SessionBlocks: BlockNumber = EraTerms::now().session_blocks;
+	/// See [`EraTerms::sessions_per_era`].
+	SessionsPerEra: u32 = EraTerms::now().sessions_per_era;
+	/// See [`EraTerms::unbonding_eras`].
+	UnbondingEras: u32 = EraTerms::now().unbonding_eras;
+	/// Milliseconds of an era.
+	EraMillis: u64 = {
+		let eras = EraTerms::now();
+		u64::from(eras.session_blocks) * u64::from(eras.sessions_per_era) * SLOT_DURATION
+	};
+	/// See [`ElectionTerms`].
+	StakingElection: ElectionTerms = dynamic_params::staking::Election::get().bounded();
+	/// See [`Economics`].
+	StakingEconomics: Economics = dynamic_params::staking::Economy::get().bounded();
 	/// See [`JobTimers::open_ttl`].
 	OpenTtl: BlockNumber = JobTimers::now().open_ttl;
 	/// See [`JobTimers::accept_blocks`].
@@ -401,28 +474,23 @@ pub type StakePerWorker =
 pub type SlashDefer =
 	Bounded<dynamic_params::staking::SlashDefer, ConstU32<1>, ConstU32<{ 28 * DAYS }>>;
 
-/// Blocks from `unbond` to `withdraw`: at least until no slash can come any more for what was done before, at most 56
-/// days.
-pub struct UnbondingBlocks;
-
-impl Get<BlockNumber> for UnbondingBlocks {
-	fn get() -> BlockNumber {
-		dynamic_params::staking::UnbondingBlocks::get()
-			.max(SlashDefer::get().saturating_add(1))
-			.min(56 * DAYS)
-	}
-}
+/// Least stake of a delegator in one pool: a thousandth of an IO to 1,000,000 IO.
+pub type MinDelegation = Bounded<
+	dynamic_params::staking::MinDelegation,
+	ConstU128<MILLI_IO>,
+	ConstU128<{ 1_000_000 * IO }>,
+>;
 
 /// The parameters of a new chain that differ from their defaults.
 pub fn initial(
 	slash_defer: Option<BlockNumber>,
-	unbonding_blocks: Option<BlockNumber>,
+	eras: Option<EraTerms>,
 	attestation: Option<AttestationTerms>,
 ) -> Vec<RuntimeParameters> {
 	use dynamic_params::staking;
 	let slash_defer = slash_defer.map(|v| (staking::SlashDefer, v).into());
-	let unbonding = unbonding_blocks.map(|v| (staking::UnbondingBlocks, v).into());
-	let staking = slash_defer.into_iter().chain(unbonding).map(RuntimeParameters::Staking);
+	let eras = eras.map(|v| (staking::Eras, v).into());
+	let staking = slash_defer.into_iter().chain(eras).map(RuntimeParameters::Staking);
 	let attestation = attestation.map(|v| (dynamic_params::attestation::Terms, v).into());
 	staking.chain(attestation.map(RuntimeParameters::Attestation)).collect()
 }

@@ -94,7 +94,6 @@ impl InstanceFilter<RuntimeCall> for ProxyType {
 				call,
 				RuntimeCall::System(..)
 					| RuntimeCall::Session(..)
-					| RuntimeCall::CollatorSelection(..)
 					| RuntimeCall::Utility(..)
 					| RuntimeCall::Multisig(..)
 					| RuntimeCall::Preimage(..)
