@@ -4,12 +4,21 @@
 
 extern crate alloc;
 
+mod collators;
+mod election;
+mod eras;
+mod pool;
+mod positions;
 mod slashing;
 mod types;
+mod views;
 pub mod weights;
+mod work;
 
 #[cfg(feature = "runtime-benchmarks")]
 mod benchmarking;
+#[cfg(any(test, feature = "try-runtime"))]
+mod invariants;
 #[cfg(test)]
 mod mock;
 #[cfg(test)]
@@ -21,7 +30,6 @@ use frame_support::{
 	ensure,
 	traits::{
 		fungible::{Inspect, Mutate, MutateHold},
-		tokens::Precision,
 		EnsureOrigin, Get,
 	},
 	weights::WeightMeter,
@@ -29,19 +37,26 @@ use frame_support::{
 };
 use io_primitives::{Balance, BlockNumber, Bonding, Offence, OffenceReason, Slashing};
 use sp_core::{ConstU32, H256};
-use sp_runtime::{traits::SaturatedConversion, DispatchError};
+use sp_runtime::{traits::SaturatedConversion, DispatchError, Perbill, Saturating};
 
+pub use collators::{Collators, SessionCollators};
 pub use pallet::*;
-pub use types::{Ledger, OperatorView, PendingSlash, SlashId, SlashQueue, UnbondingChunk};
+pub use pool::{Shares, Tranche};
+pub use types::*;
 pub use weights::WeightInfo;
 
 /// Most bytes of an operator's metadata.
 pub const MAX_METADATA: u32 = 64;
+/// Eras for which work can be claimed.
+pub const CLAIM_ERAS: EraIndex = 84;
 
 /// What an operator says of itself: a name or a URL, UTF-8.
 pub type Metadata = BoundedVec<u8, ConstU32<MAX_METADATA>>;
-/// The ledger as the runtime bounds it.
-pub type LedgerOf<T> = Ledger<<T as Config>::MaxUnbonding>;
+/// A position as the runtime bounds it.
+pub type PositionOf<T> = Position<<T as Config>::MaxUnbonding>;
+
+/// The target of this pallet's log lines.
+pub(crate) const LOG_TARGET: &str = "runtime::io-staking";
 
 #[frame_support::pallet]
 pub mod pallet {
@@ -49,7 +64,7 @@ pub mod pallet {
 	use frame_support::pallet_prelude::*;
 	use frame_system::pallet_prelude::*;
 
-	const STORAGE_VERSION: StorageVersion = StorageVersion::new(1);
+	const STORAGE_VERSION: StorageVersion = StorageVersion::new(2);
 
 	/// See the crate's documentation.
 	#[pallet::pallet]
@@ -57,59 +72,173 @@ pub mod pallet {
 	pub struct Pallet<T>(_);
 
 	/// What the pallet needs of the runtime.
-	#[pallet::config]
+	#[pallet::config(with_default)]
 	pub trait Config: frame_system::Config<RuntimeEvent: From<Event<Self>>> {
 		/// The coin. Stake stays in its owner's account, on hold.
+		#[pallet::no_default]
 		type Currency: Inspect<Self::AccountId, Balance = Balance>
 			+ Mutate<Self::AccountId>
 			+ MutateHold<Self::AccountId, Reason = Self::RuntimeHoldReason>;
 
 		/// The runtime's hold reasons.
+		#[pallet::no_default]
 		type RuntimeHoldReason: From<HoldReason>;
 
-		/// Who may cancel a slash.
+		/// Who may cancel a slash and name invulnerable collators.
+		#[pallet::no_default]
 		type AdminOrigin: EnsureOrigin<Self::RuntimeOrigin>;
+
+		/// Who gets the treasury's part of the mint.
+		#[pallet::no_default]
+		type Treasury: Get<Self::AccountId>;
+
+		/// Session keys and the collator set in force.
+		#[pallet::no_default_bounds]
+		type Collators: Collators<Self::AccountId>;
 
 		/// The least stake of an operator, in the smallest unit.
 		#[pallet::constant]
 		type MinOperatorStake: Get<Balance>;
 
-		/// Blocks from `unbond` to `withdraw`.
+		/// The least stake of a delegator in one pool, in the smallest unit.
 		#[pallet::constant]
-		type UnbondingBlocks: Get<BlockNumber>;
+		type MinDelegation: Get<Balance>;
+
+		/// Most pools of one delegator.
+		#[pallet::constant]
+		type MaxDelegations: Get<u32>;
+
+		/// Eras from `unbond` to `withdraw`.
+		#[pallet::constant]
+		type UnbondingEras: Get<EraIndex>;
+
+		/// Most unbonding chunks of one position, and most eras of which the first block is remembered: more than
+		/// `UnbondingEras`.
+		#[pallet::constant]
+		type MaxUnbonding: Get<u32>;
 
 		/// Blocks from an offence to the payment of its slash; until then it can be cancelled.
 		#[pallet::constant]
 		type SlashDefer: Get<BlockNumber>;
 
-		/// Most unbonding chunks of one operator.
-		#[pallet::constant]
-		type MaxUnbonding: Get<u32>;
-
 		/// Most slashes that are applied by themselves in one block.
 		#[pallet::constant]
 		type MaxSlashesPerBlock: Get<u32>;
+
+		/// Sessions in an era.
+		#[pallet::constant]
+		type SessionsPerEra: Get<u32>;
+
+		/// Milliseconds in an era.
+		#[pallet::constant]
+		type EraMillis: Get<u64>;
+
+		/// How the election goes.
+		type Election: Get<ElectionTerms>;
+
+		/// How much is minted, and for whom.
+		type Economics: Get<Economics>;
+
+		/// Eras whose work counts in the election.
+		#[pallet::constant]
+		type WorkWindow: Get<EraIndex>;
+
+		/// Most candidates.
+		#[pallet::constant]
+		type MaxCandidates: Get<u32>;
+
+		/// Most invulnerable collators: at most [`MAX_COLLATORS`].
+		#[pallet::constant]
+		type MaxInvulnerables: Get<u32>;
 
 		/// Benchmarked weights.
 		type WeightInfo: WeightInfo;
 	}
 
+	/// Default values for the tests of this pallet and of others.
+	pub mod config_preludes {
+		use super::*;
+		use frame_support::{
+			derive_impl,
+			traits::{ConstU128, ConstU32, ConstU64},
+		};
+
+		/// A configuration for tests, in which no collators are elected.
+		pub struct TestDefaultConfig;
+
+		#[derive_impl(frame_system::config_preludes::TestDefaultConfig, no_aggregated_types)]
+		impl frame_system::DefaultConfig for TestDefaultConfig {}
+
+		#[frame_support::register_default_impl(TestDefaultConfig)]
+		impl DefaultConfig for TestDefaultConfig {
+			type Collators = ();
+			type MinOperatorStake = ConstU128<1_000>;
+			type MinDelegation = ConstU128<100>;
+			type MaxDelegations = ConstU32<32>;
+			type UnbondingEras = ConstU32<3>;
+			type MaxUnbonding = ConstU32<8>;
+			type SlashDefer = ConstU32<20>;
+			type MaxSlashesPerBlock = ConstU32<16>;
+			type SessionsPerEra = ConstU32<2>;
+			type EraMillis = ConstU64<120_000>;
+			type Election = ();
+			type Economics = ();
+			type WorkWindow = ConstU32<6>;
+			type MaxCandidates = ConstU32<512>;
+			type MaxInvulnerables = ConstU32<16>;
+			type WeightInfo = ();
+		}
+	}
+
 	/// Why the pallet holds money.
 	#[pallet::composite_enum]
 	pub enum HoldReason {
-		/// Stake of an operator: active, leaving, or slashed and not yet paid out.
+		/// Stake: active, leaving, or slashed and not yet taken out.
 		Stake,
 	}
 
-	/// Stake of the operators. Who has a ledger is an operator.
+	/// The pools. Who has one is an operator.
 	#[pallet::storage]
 	pub type Ledgers<T: Config> =
-		StorageMap<_, Blake2_128Concat, T::AccountId, LedgerOf<T>, OptionQuery>;
+		StorageMap<_, Blake2_128Concat, T::AccountId, Ledger, OptionQuery>;
 
 	/// What operators say of themselves. Kept apart from the ledger, which jobs read and write all the time.
 	#[pallet::storage]
 	pub type MetadataOf<T: Config> =
 		StorageMap<_, Blake2_128Concat, T::AccountId, Metadata, OptionQuery>;
+
+	/// What each account has in each pool, by account and operator. An operator has a position in its own pool.
+	#[pallet::storage]
+	pub type Positions<T: Config> = StorageDoubleMap<
+		_,
+		Blake2_128Concat,
+		T::AccountId,
+		Blake2_128Concat,
+		T::AccountId,
+		PositionOf<T>,
+		OptionQuery,
+	>;
+
+	/// Number of other operators' pools in which an account has a position.
+	#[pallet::storage]
+	pub type Delegations<T: Config> =
+		StorageMap<_, Blake2_128Concat, T::AccountId, u32, ValueQuery>;
+
+	/// What began to leave a pool in an era, by operator and era, until the last has withdrawn it.
+	#[pallet::storage]
+	pub type Unbonding<T: Config> = StorageDoubleMap<
+		_,
+		Blake2_128Concat,
+		T::AccountId,
+		Twox64Concat,
+		EraIndex,
+		Tranche,
+		OptionQuery,
+	>;
+
+	/// Sums over all pools and positions.
+	#[pallet::storage]
+	pub type Total<T: Config> = StorageValue<_, Totals, ValueQuery>;
 
 	/// Slashes that are not yet applied or cancelled.
 	#[pallet::storage]
@@ -124,22 +253,109 @@ pub mod pallet {
 	#[pallet::storage]
 	pub type Queue<T: Config> = StorageValue<_, SlashQueue, ValueQuery>;
 
-	/// Operators that exist from the start.
+	/// The current era.
+	#[pallet::storage]
+	pub type Era<T: Config> = StorageValue<_, EraState, ValueQuery>;
+
+	/// First blocks of the last eras, oldest first; the last is that of the current one.
+	#[pallet::storage]
+	pub type EraStarts<T: Config> =
+		StorageValue<_, BoundedVec<BlockNumber, T::MaxUnbonding>, ValueQuery>;
+
+	/// Blocks that each collator authored in the current era.
+	#[pallet::storage]
+	pub type Points<T: Config> = StorageMap<_, Twox64Concat, T::AccountId, u32, ValueQuery>;
+
+	/// Who was in the collator set in every session of the current era that is over.
+	#[pallet::storage]
+	pub type Watched<T: Config> =
+		StorageValue<_, BoundedVec<T::AccountId, ConstU32<MAX_COLLATORS>>, ValueQuery>;
+
+	/// Candidates, best score first.
+	#[pallet::storage]
+	pub type Candidates<T: Config> =
+		StorageValue<_, BoundedVec<Candidate<T::AccountId>, T::MaxCandidates>, ValueQuery>;
+
+	/// Sums of the last election, by which newcomers are scored.
+	#[pallet::storage]
+	pub type LastElection<T: Config> = StorageValue<_, ElectionTotals, ValueQuery>;
+
+	/// Collators that have a seat without election.
+	#[pallet::storage]
+	pub type Invulnerables<T: Config> =
+		StorageValue<_, BoundedVec<T::AccountId, T::MaxInvulnerables>, ValueQuery>;
+
+	/// Which candidate an operator's work counts for, if not for itself.
+	#[pallet::storage]
+	pub type Backing<T: Config> =
+		StorageMap<_, Blake2_128Concat, T::AccountId, T::AccountId, OptionQuery>;
+
+	/// Work that counts for each operator in elections.
+	#[pallet::storage]
+	pub type WorkRings<T: Config> =
+		StorageMap<_, Blake2_128Concat, T::AccountId, WorkRing<T::WorkWindow>, OptionQuery>;
+
+	/// All work of the current era.
+	#[pallet::storage]
+	pub type EraWork<T: Config> = StorageValue<_, Work, ValueQuery>;
+
+	/// Work of each operator by era, until it is claimed or forgotten.
+	#[pallet::storage]
+	pub type WorkOf<T: Config> = StorageDoubleMap<
+		_,
+		Twox64Concat,
+		EraIndex,
+		Blake2_128Concat,
+		T::AccountId,
+		Work,
+		OptionQuery,
+	>;
+
+	/// What work earns, of each era that can be claimed.
+	#[pallet::storage]
+	pub type EraRewards<T: Config> = StorageMap<_, Twox64Concat, EraIndex, EraReward, OptionQuery>;
+
+	/// The oldest era that is not yet forgotten.
+	#[pallet::storage]
+	pub type OldestEra<T: Config> = StorageValue<_, EraIndex, ValueQuery>;
+
+	/// Operators and collators that exist from the start.
 	#[pallet::genesis_config]
 	#[derive(frame_support::DefaultNoBound)]
 	pub struct GenesisConfig<T: Config> {
 		/// Accounts and their stake. Each account must have more than its stake as free balance.
 		pub operators: Vec<(T::AccountId, Balance)>,
+		/// Operators that stand for election.
+		pub candidates: Vec<T::AccountId>,
+		/// Collators that have a seat without election.
+		pub invulnerables: Vec<T::AccountId>,
 	}
 
 	#[pallet::genesis_build]
 	impl<T: Config> BuildGenesisConfig for GenesisConfig<T> {
 		fn build(&self) {
+			EraStarts::<T>::put(BoundedVec::truncate_from(alloc::vec![0]));
 			for (who, stake) in &self.operators {
-				Pallet::<T>::do_register(who, *stake, Default::default()).expect(
+				Pallet::<T>::do_register(who, *stake, Perbill::zero(), Default::default()).expect(
 					"a genesis operator is named once, stakes at least the minimum and owns more",
 				);
 			}
+			let mut candidates = self.candidates.clone();
+			candidates.sort();
+			candidates.dedup();
+			assert!(
+				candidates.iter().all(Ledgers::<T>::contains_key),
+				"a genesis candidate is an operator"
+			);
+			let candidates: Vec<_> =
+				candidates.into_iter().map(|who| Candidate { who, score: 0 }).collect();
+			Candidates::<T>::put(
+				BoundedVec::try_from(candidates).expect("at most MaxCandidates at genesis"),
+			);
+			Invulnerables::<T>::put(
+				BoundedVec::try_from(self.invulnerables.clone())
+					.expect("at most MaxInvulnerables at genesis"),
+			);
 		}
 	}
 
@@ -161,32 +377,137 @@ pub mod pallet {
 			/// How much.
 			value: Balance,
 		},
-		/// Stake began to leave.
-		Unbonded {
-			/// Whose.
+		/// An account delegated stake to an operator.
+		Delegated {
+			/// Who.
+			delegator: T::AccountId,
+			/// Whose pool.
 			operator: T::AccountId,
 			/// How much.
 			value: Balance,
-			/// First block in which it can be withdrawn.
-			due: BlockNumber,
+		},
+		/// Stake began to leave.
+		Unbonded {
+			/// Whose.
+			delegator: T::AccountId,
+			/// Out of whose pool.
+			operator: T::AccountId,
+			/// How much.
+			value: Balance,
+			/// First era in which it can be withdrawn.
+			due: EraIndex,
 		},
 		/// Stake is free again.
 		Withdrawn {
 			/// Whose.
+			delegator: T::AccountId,
+			/// Out of whose pool.
 			operator: T::AccountId,
 			/// How much.
 			value: Balance,
 		},
-		/// An operator without any stake left was forgotten.
+		/// A hold was brought in line with the worth of its position.
+		Settled {
+			/// Whose.
+			delegator: T::AccountId,
+			/// In whose pool.
+			operator: T::AccountId,
+			/// Rewards that were minted into the hold.
+			minted: Balance,
+			/// Slashes that were burnt out of the hold.
+			burnt: Balance,
+			/// What the position paid to who settled it.
+			bounty: Balance,
+		},
+		/// An operator without any position in its pool was forgotten.
 		OperatorRemoved {
 			/// Who.
 			operator: T::AccountId,
+		},
+		/// An operator changed its commission.
+		CommissionSet {
+			/// Who.
+			operator: T::AccountId,
+			/// The new commission.
+			commission: Perbill,
+		},
+		/// An operator's work counts for a candidate from now on, or for itself.
+		Backed {
+			/// Who.
+			operator: T::AccountId,
+			/// Whom; `None` for itself.
+			candidate: Option<T::AccountId>,
+		},
+		/// An operator stands for election.
+		CandidateAdded {
+			/// Who.
+			who: T::AccountId,
+			/// Its score, of 10^18.
+			score: u128,
+		},
+		/// A candidate does not stand for election any more: it left, was replaced by a better one, or has too little
+		/// own stake or no session keys.
+		CandidateRemoved {
+			/// Who.
+			who: T::AccountId,
+		},
+		/// A collator authored no block in an era and does not stand for election any more.
+		Chilled {
+			/// Who.
+			who: T::AccountId,
+		},
+		/// The invulnerable collators were named.
+		InvulnerablesSet {
+			/// How many.
+			count: u32,
+		},
+		/// The collators of a coming session were elected.
+		Elected {
+			/// The session.
+			session: u32,
+			/// How many.
+			count: u32,
+		},
+		/// An era is over.
+		EraEnded {
+			/// Its number.
+			era: EraIndex,
+			/// Supply before the mint.
+			supply: Balance,
+			/// Active stake.
+			staked: Balance,
+			/// What this era may mint.
+			mint: Balance,
+			/// What the collators' pools got of it.
+			to_stake: Balance,
+			/// What the treasury got of it.
+			to_treasury: Balance,
+			/// What can be claimed for work.
+			for_work: Balance,
+		},
+		/// A pool was rewarded.
+		Rewarded {
+			/// Whose pool.
+			operator: T::AccountId,
+			/// How much.
+			value: Balance,
+			/// The operator's commission, a part of it.
+			commission: Balance,
+		},
+		/// Work of an era was paid.
+		Claimed {
+			/// The era.
+			era: EraIndex,
+			/// Who worked.
+			operator: T::AccountId,
+			/// How much was minted.
+			value: Balance,
 		},
 		/// Stake was taken for an offence. It is paid out and burnt at `due` unless it is cancelled before.
 		SlashReported {
 			/// Number of the slash.
 			id: SlashId,
-			/// Whose stake.
+			/// Whose pool.
 			operator: T::AccountId,
 			/// How much.
 			amount: Balance,
@@ -199,18 +520,18 @@ pub mod pallet {
 		SlashApplied {
 			/// Number of the slash.
 			id: SlashId,
-			/// Whose stake it was.
+			/// Whose pool it was.
 			operator: T::AccountId,
 			/// What the harmed party got.
 			paid: Balance,
 			/// What was burnt.
 			burnt: Balance,
 		},
-		/// A slash was cancelled; the operator has its stake back.
+		/// A slash was cancelled; the active stake of the pool has it back.
 		SlashCancelled {
 			/// Number of the slash.
 			id: SlashId,
-			/// Whose stake it is.
+			/// Whose pool it is.
 			operator: T::AccountId,
 			/// How much.
 			amount: Balance,
@@ -222,18 +543,53 @@ pub mod pallet {
 	pub enum Error<T> {
 		/// The account is an operator already: use `bond_extra`.
 		AlreadyOperator,
-		/// The account is no operator: use `register_operator`.
+		/// The account is no operator: use `register_operator`, or name one.
 		NotOperator,
-		/// The active stake would be below `MinOperatorStake`. Stake more, or unbond all.
+		/// The own active stake would be below `MinOperatorStake`. Stake more, or unbond all.
 		StakeTooLow,
+		/// The delegation would be below `MinDelegation`. Delegate more, or unbond all.
+		DelegationTooLow,
 		/// The value is zero.
 		ZeroValue,
-		/// Less stake is free. Wait until jobs unlock their bonds, or add stake.
+		/// Bonds need this stake. Wait until jobs unlock them, or add stake.
 		InsufficientFree,
-		/// There are `MaxUnbonding` chunks. Withdraw those that are due first.
+		/// The position has `MaxUnbonding` unbonding chunks. Withdraw those that are due first.
 		TooManyUnbonding,
 		/// No unbonding chunk is due yet.
 		NothingToWithdraw,
+		/// The rest of the pool would not cover the operator's bonds. Wait until jobs unlock them.
+		BondsLocked,
+		/// The account has nothing in this pool.
+		NoPosition,
+		/// The account has stakes in `MaxDelegations` pools. Leave one first.
+		TooManyDelegations,
+		/// This is the sender's own pool: use `bond_extra`.
+		OwnPool,
+		/// The operator is leaving: its own stake is below `MinOperatorStake`. Choose another one.
+		OperatorLeaving,
+		/// Slashes left next to nothing in the pool, or one share costs too much for this value. Settle the positions
+		/// in it, wait for the next era, or choose another operator.
+		PoolEmptied,
+		/// The commission may rise by one percentage point an era.
+		CommissionTooHigh,
+		/// The operator stands for election already.
+		AlreadyCandidate,
+		/// The operator does not stand for election.
+		NotCandidate,
+		/// A candidate needs an own stake of `min_self_stake`.
+		SelfStakeTooLow,
+		/// A candidate needs session keys: set them first.
+		NoSessionKeys,
+		/// All places are taken by candidates with a better score. Add stake or work.
+		TooManyCandidates,
+		/// There are more accounts than `MaxInvulnerables`, or one is named twice.
+		BadInvulnerables,
+		/// The era is not over yet.
+		EraNotOver,
+		/// The era is forgotten: work can be claimed for 84 eras.
+		EraForgotten,
+		/// The operator has nothing to claim for this era.
+		NothingToClaim,
 		/// There is no such pending slash: it was applied or cancelled.
 		UnknownSlash,
 		/// The slash is still deferred.
@@ -246,6 +602,7 @@ pub mod pallet {
 	impl<T: Config> Hooks<BlockNumberFor<T>> for Pallet<T> {
 		fn on_poll(_now: BlockNumberFor<T>, meter: &mut WeightMeter) {
 			Self::apply_due_slashes(meter);
+			Self::forget_old_eras(meter);
 		}
 
 		fn integrity_test() {
@@ -254,9 +611,19 @@ pub mod pallet {
 					&& T::MinOperatorStake::get() > 0,
 				"MinOperatorStake must be positive and at least the existential deposit"
 			);
-			assert!(T::UnbondingBlocks::get() > 0, "UnbondingBlocks must be positive");
-			assert!(T::MaxUnbonding::get() > 0, "MaxUnbonding must be positive");
+			assert!(T::MinDelegation::get() > 0, "MinDelegation must be positive");
+			assert!(T::UnbondingEras::get() > 0, "UnbondingEras must be positive");
+			assert!(
+				T::MaxUnbonding::get() > T::UnbondingEras::get(),
+				"MaxUnbonding must be more than UnbondingEras"
+			);
 			assert!(T::MaxSlashesPerBlock::get() > 0, "MaxSlashesPerBlock must be positive");
+			assert!(T::SessionsPerEra::get() > 0, "SessionsPerEra must be positive");
+			assert!(T::WorkWindow::get() > 0, "WorkWindow must be positive");
+			assert!(
+				T::MaxInvulnerables::get() <= MAX_COLLATORS,
+				"MaxInvulnerables must be at most MAX_COLLATORS"
+			);
 			let one = T::WeightInfo::poll_base().saturating_add(T::WeightInfo::poll_apply());
 			assert!(
 				one.all_lte(T::BlockWeights::get().max_block),
@@ -274,7 +641,8 @@ pub mod pallet {
 	impl<T: Config> Pallet<T> {
 		/// Makes the sender an operator.
 		///
-		/// Parameters: `stake`, at least `MinOperatorStake`, goes on hold; `metadata` is a name or URL.
+		/// Parameters: `stake`, at least `MinOperatorStake`, goes on hold; `commission` is what the operator takes of its
+		/// delegators' rewards; `metadata` is a name or URL.
 		///
 		/// Emits `OperatorRegistered`.
 		#[pallet::call_index(0)]
@@ -282,15 +650,16 @@ pub mod pallet {
 		pub fn register_operator(
 			origin: OriginFor<T>,
 			#[pallet::compact] stake: Balance,
+			commission: Perbill,
 			metadata: Metadata,
 		) -> DispatchResult {
 			let who = ensure_signed(origin)?;
-			Self::do_register(&who, stake, metadata)
+			Self::do_register(&who, stake, commission, metadata)
 		}
 
-		/// Adds stake.
+		/// Adds own stake.
 		///
-		/// Parameters: `value` goes on hold; the active stake must be at least `MinOperatorStake` afterwards.
+		/// Parameters: `value` goes on hold; the own active stake must be at least `MinOperatorStake` afterwards.
 		///
 		/// Emits `Bonded`.
 		#[pallet::call_index(1)]
@@ -300,70 +669,45 @@ pub mod pallet {
 			#[pallet::compact] value: Balance,
 		) -> DispatchResult {
 			let operator = ensure_signed(origin)?;
-			ensure!(value > 0, Error::<T>::ZeroValue);
-			let mut ledger = Ledgers::<T>::get(&operator).ok_or(Error::<T>::NotOperator)?;
-			ledger.active = ledger.active.saturating_add(value);
-			ensure!(ledger.active >= T::MinOperatorStake::get(), Error::<T>::StakeTooLow);
-			T::Currency::hold(&HoldReason::Stake.into(), &operator, value)?;
-			Ledgers::<T>::insert(&operator, ledger);
+			Self::do_buy(&operator, &operator, value)?;
 			Self::deposit_event(Event::Bonded { operator, value });
 			Ok(())
 		}
 
-		/// Starts to take stake out. It can be withdrawn after `UnbondingBlocks` and can be slashed until then.
+		/// Starts to take stake out of a pool. It can be withdrawn after `UnbondingEras`; until then an offence that
+		/// began before is taken out of it too.
 		///
-		/// Parameters: `value`, at most what no job has locked; what stays must be nothing or at least
-		/// `MinOperatorStake`.
+		/// Parameters: `operator`, whose pool, the sender's own or another's; `value`, or all if the position is worth
+		/// less. What stays must be nothing or at least the minimum. A fifth of the locked bonds must stay covered by the
+		/// operator's own stake; delegators can always unbond.
 		///
 		/// Emits `Unbonded`.
 		#[pallet::call_index(2)]
 		#[pallet::weight(T::WeightInfo::unbond())]
-		pub fn unbond(origin: OriginFor<T>, #[pallet::compact] value: Balance) -> DispatchResult {
-			let operator = ensure_signed(origin)?;
-			ensure!(value > 0, Error::<T>::ZeroValue);
-			let mut ledger = Ledgers::<T>::get(&operator).ok_or(Error::<T>::NotOperator)?;
-			ensure!(value <= ledger.free(), Error::<T>::InsufficientFree);
-			let rest = ledger.active.saturating_sub(value);
-			ensure!(rest == 0 || rest >= T::MinOperatorStake::get(), Error::<T>::StakeTooLow);
-			let due = Self::now().saturating_add(T::UnbondingBlocks::get());
-			ensure!(ledger.start_unbonding(value, due), Error::<T>::TooManyUnbonding);
-			Ledgers::<T>::insert(&operator, ledger);
-			Self::deposit_event(Event::Unbonded { operator, value, due });
-			Ok(())
+		pub fn unbond(
+			origin: OriginFor<T>,
+			operator: T::AccountId,
+			#[pallet::compact] value: Balance,
+		) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			Self::do_unbond(who, operator, value)
 		}
 
-		/// Frees the unbonded stake that is due. An operator without any stake and without pending slashes is
-		/// forgotten.
+		/// Frees the unbonded stake that is due. A position without anything is forgotten, and so is an operator without
+		/// positions and pending slashes.
+		///
+		/// Parameters: `operator`, whose pool, the sender's own or another's.
 		///
 		/// Emits `Withdrawn` if something was due, and `OperatorRemoved` if nothing is left.
 		#[pallet::call_index(3)]
 		#[pallet::weight(T::WeightInfo::withdraw())]
-		pub fn withdraw(origin: OriginFor<T>) -> DispatchResult {
-			let operator = ensure_signed(origin)?;
-			let mut ledger = Ledgers::<T>::get(&operator).ok_or(Error::<T>::NotOperator)?;
-			let value = ledger.take_due(Self::now());
-			let gone = ledger.is_empty();
-			ensure!(value > 0 || gone, Error::<T>::NothingToWithdraw);
-			if value > 0 {
-				T::Currency::release(
-					&HoldReason::Stake.into(),
-					&operator,
-					value,
-					Precision::Exact,
-				)?;
-				Self::deposit_event(Event::Withdrawn { operator: operator.clone(), value });
-			}
-			if gone {
-				Ledgers::<T>::remove(&operator);
-				MetadataOf::<T>::remove(&operator);
-				Self::deposit_event(Event::OperatorRemoved { operator });
-			} else {
-				Ledgers::<T>::insert(&operator, ledger);
-			}
-			Ok(())
+		pub fn withdraw(origin: OriginFor<T>, operator: T::AccountId) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			Self::do_withdraw(who, operator)
 		}
 
-		/// Gives a pending slash back to its operator's active stake. Only for the admin origin.
+		/// Gives a pending slash back to the active stake of the pool. Only for the admin origin. Who has unbonded in the
+		/// meantime gets nothing of it.
 		///
 		/// Parameters: `id`, the number that `SlashReported` told.
 		///
@@ -396,21 +740,156 @@ pub mod pallet {
 			Self::settle_slash(id, slash);
 			Ok(Pays::No.into())
 		}
+
+		/// Lets the sender stand for election, or not any more.
+		///
+		/// Parameters: `stand`. A candidate needs session keys and an own stake of `min_self_stake`. If all places are
+		/// taken, it takes that of the weakest candidate if its own score is better.
+		///
+		/// Emits `CandidateAdded` or `CandidateRemoved`, the latter also for who was replaced.
+		#[pallet::call_index(6)]
+		#[pallet::weight(T::WeightInfo::candidate())]
+		pub fn candidate(origin: OriginFor<T>, stand: bool) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			if stand {
+				Self::stand(who)
+			} else {
+				ensure!(Self::drop_candidate(&who), Error::<T>::NotCandidate);
+				Self::deposit_event(Event::CandidateRemoved { who });
+				Ok(())
+			}
+		}
+
+		/// Lets the sender's work from now on count for a candidate.
+		///
+		/// Parameters: `candidate`, an operator, or `None` for the sender itself.
+		///
+		/// Emits `Backed`.
+		#[pallet::call_index(7)]
+		#[pallet::weight(T::WeightInfo::back())]
+		pub fn back(origin: OriginFor<T>, candidate: Option<T::AccountId>) -> DispatchResult {
+			let operator = ensure_signed(origin)?;
+			Self::do_back(operator, candidate)
+		}
+
+		/// Changes the sender's commission.
+		///
+		/// Parameters: `commission`: it falls freely, and rises once an era, by one percentage point at most.
+		///
+		/// Emits `CommissionSet`.
+		#[pallet::call_index(8)]
+		#[pallet::weight(T::WeightInfo::set_commission())]
+		pub fn set_commission(origin: OriginFor<T>, commission: Perbill) -> DispatchResult {
+			let operator = ensure_signed(origin)?;
+			Self::do_set_commission(operator, commission)
+		}
+
+		/// Delegates stake to an operator. It shares its rewards and its slashes.
+		///
+		/// Parameters: `operator`, whose pool; `value` goes on hold, and the position must be at least `MinDelegation`
+		/// afterwards.
+		///
+		/// Emits `Delegated`.
+		#[pallet::call_index(9)]
+		#[pallet::weight(T::WeightInfo::delegate())]
+		pub fn delegate(
+			origin: OriginFor<T>,
+			operator: T::AccountId,
+			#[pallet::compact] value: Balance,
+		) -> DispatchResult {
+			let delegator = ensure_signed(origin)?;
+			ensure!(delegator != operator, Error::<T>::OwnPool);
+			Self::do_buy(&delegator, &operator, value)?;
+			Self::deposit_event(Event::Delegated { delegator, operator, value });
+			Ok(())
+		}
+
+		/// Brings a hold in line with the worth of its position: mints rewards into it, burns slashes out of it. For
+		/// anybody: a delegator's position from which somebody else collects a slash pays that account 1 % of it, out of
+		/// its own stake.
+		///
+		/// In a pool that slashes have emptied, the position's shares are sold to it, so that the pool can begin anew.
+		///
+		/// Parameters: `delegator` and `operator`, whose position in whose pool.
+		///
+		/// Emits `Settled`, and `OperatorRemoved` if nothing is left.
+		#[pallet::call_index(11)]
+		#[pallet::weight(T::WeightInfo::settle())]
+		pub fn settle(
+			origin: OriginFor<T>,
+			delegator: T::AccountId,
+			operator: T::AccountId,
+		) -> DispatchResult {
+			let caller = ensure_signed(origin)?;
+			Self::do_settle(caller, delegator, operator)
+		}
+
+		/// Pays an operator for its work in an era that is over. For anybody.
+		///
+		/// Parameters: `era`, one of the last 84; `operator`, who worked.
+		///
+		/// Emits `Claimed`.
+		#[pallet::call_index(12)]
+		#[pallet::weight(T::WeightInfo::claim())]
+		pub fn claim(
+			origin: OriginFor<T>,
+			#[pallet::compact] era: EraIndex,
+			operator: T::AccountId,
+		) -> DispatchResult {
+			ensure_signed(origin)?;
+			Self::do_claim(era, operator)
+		}
+
+		/// Names the collators that have a seat without election. Only for the admin origin.
+		///
+		/// Parameters: `accounts`, each once; those without session keys get no seat until they have some.
+		///
+		/// Emits `InvulnerablesSet`.
+		#[pallet::call_index(13)]
+		#[pallet::weight(T::WeightInfo::set_invulnerables())]
+		pub fn set_invulnerables(
+			origin: OriginFor<T>,
+			accounts: Vec<T::AccountId>,
+		) -> DispatchResult {
+			T::AdminOrigin::ensure_origin(origin)?;
+			let mut once = accounts.clone();
+			once.sort();
+			once.dedup();
+			ensure!(once.len() == accounts.len(), Error::<T>::BadInvulnerables);
+			let count = accounts.len().saturated_into();
+			let accounts =
+				BoundedVec::try_from(accounts).map_err(|_| Error::<T>::BadInvulnerables)?;
+			Invulnerables::<T>::put(accounts);
+			Self::deposit_event(Event::InvulnerablesSet { count });
+			Ok(())
+		}
 	}
 
 	#[pallet::view_functions]
 	impl<T: Config> Pallet<T> {
-		/// Stake, bonds and unbonding of an operator; `None` for anybody else.
+		/// The collator set of this session.
+		pub fn validators() -> Vec<ValidatorView<T::AccountId>> {
+			Self::view_validators()
+		}
+
+		/// Stake, bonds, work of an operator; `None` for anybody else.
 		pub fn operator(account: T::AccountId) -> Option<OperatorView> {
-			let ledger = Ledgers::<T>::get(&account)?;
-			Some(OperatorView {
-				active: ledger.active,
-				locked: ledger.locked,
-				free: ledger.free(),
-				pending: ledger.pending,
-				unbonding: ledger.unbonding.into_inner(),
-				metadata: MetadataOf::<T>::get(&account).unwrap_or_default().into_inner(),
-			})
+			Self::view_operator(account)
+		}
+
+		/// What an account has in each pool.
+		pub fn position(delegator: T::AccountId) -> Vec<PositionView<T::AccountId>> {
+			Self::view_position(delegator)
+		}
+
+		/// What staking yields.
+		pub fn apy() -> ApyView {
+			Self::view_apy()
+		}
+
+		/// The election as it would go now: each candidate with both halves of its score, best first.
+		pub fn election_preview() -> Vec<ScoreView<T::AccountId>> {
+			Self::view_election()
 		}
 	}
 }
@@ -420,55 +899,34 @@ impl<T: Config> Pallet<T> {
 		frame_system::Pallet::<T>::block_number().saturated_into()
 	}
 
-	fn do_register(who: &T::AccountId, stake: Balance, metadata: Metadata) -> DispatchResult {
+	fn do_register(
+		who: &T::AccountId,
+		stake: Balance,
+		commission: Perbill,
+		metadata: Metadata,
+	) -> DispatchResult {
 		ensure!(!Ledgers::<T>::contains_key(who), Error::<T>::AlreadyOperator);
 		ensure!(stake >= T::MinOperatorStake::get(), Error::<T>::StakeTooLow);
-		T::Currency::hold(&HoldReason::Stake.into(), who, stake)?;
-		Ledgers::<T>::insert(who, LedgerOf::<T> { active: stake, ..Default::default() });
+		Ledgers::<T>::insert(who, Ledger { commission, ..Default::default() });
+		Self::do_buy(who, who, stake)?;
 		MetadataOf::<T>::insert(who, metadata);
+		WorkRings::<T>::insert(who, WorkRing::default());
 		Self::deposit_event(Event::OperatorRegistered { operator: who.clone(), stake });
 		Ok(())
 	}
-}
 
-#[cfg(any(test, feature = "try-runtime"))]
-impl<T: Config> Pallet<T> {
-	/// Checks the invariants that the crate's documentation lists.
-	pub(crate) fn do_try_state() -> Result<(), sp_runtime::TryRuntimeError> {
-		use frame_support::traits::fungible::InspectHold;
-
-		let mut pending = alloc::collections::BTreeMap::<T::AccountId, Balance>::new();
-		let queue = Queue::<T>::get();
-		let mut slashes = 0;
-		for (id, slash) in Slashes::<T>::iter() {
-			slashes += 1;
-			ensure!(slash.amount > 0, "a pending slash is empty");
-			ensure!((queue.first..queue.next).contains(&id), "a slash is not in the queue");
-			ensure!(
-				Offences::<T>::get(slash.offence) == Some(id),
-				"an offence does not point to its slash"
-			);
-			ensure!(Ledgers::<T>::contains_key(&slash.operator), "a slash outlived its ledger");
-			*pending.entry(slash.operator).or_default() += slash.amount;
+	fn do_set_commission(operator: T::AccountId, commission: Perbill) -> DispatchResult {
+		let mut ledger = Ledgers::<T>::get(&operator).ok_or(Error::<T>::NotOperator)?;
+		if commission > ledger.commission {
+			let era = Era::<T>::get().index.saturating_add(1);
+			let most = Saturating::saturating_add(ledger.commission, Perbill::from_percent(1));
+			ensure!(commission <= most && ledger.raised != era, Error::<T>::CommissionTooHigh);
+			// One more than the era's number, as 0 stands for never.
+			ledger.raised = era;
 		}
-		ensure!(Offences::<T>::iter().count() == slashes, "an offence has no slash");
-
-		let mut operators = 0;
-		for (operator, ledger) in Ledgers::<T>::iter() {
-			operators += 1;
-			ensure!(ledger.locked <= ledger.active, "more is locked than there is");
-			ensure!(ledger.unbonding.iter().all(|chunk| chunk.value > 0), "an empty chunk");
-			ensure!(
-				ledger.pending == pending.remove(&operator).unwrap_or_default(),
-				"pending slashes do not add up"
-			);
-			ensure!(
-				T::Currency::balance_on_hold(&HoldReason::Stake.into(), &operator) == ledger.held(),
-				"the hold is not active + unbonding + pending"
-			);
-			ensure!(MetadataOf::<T>::contains_key(&operator), "an operator has no metadata");
-		}
-		ensure!(MetadataOf::<T>::iter().count() == operators, "metadata without operator");
+		ledger.commission = commission;
+		Ledgers::<T>::insert(&operator, ledger);
+		Self::deposit_event(Event::CommissionSet { operator, commission });
 		Ok(())
 	}
 }
@@ -476,6 +934,10 @@ impl<T: Config> Pallet<T> {
 impl<T: Config> Bonding<T::AccountId> for Pallet<T> {
 	fn is_operator(who: &T::AccountId) -> bool {
 		Ledgers::<T>::contains_key(who)
+	}
+
+	fn stake(operator: &T::AccountId) -> Balance {
+		Ledgers::<T>::get(operator).map_or(0, |ledger| ledger.own_stake())
 	}
 
 	fn free(operator: &T::AccountId) -> Balance {
@@ -503,15 +965,14 @@ impl<T: Config> Bonding<T::AccountId> for Pallet<T> {
 	#[cfg(feature = "runtime-benchmarks")]
 	fn ensure_operator(who: &T::AccountId, stake: Balance) {
 		let stake = stake.max(T::MinOperatorStake::get());
-		let active = Ledgers::<T>::get(who).map_or(0, |ledger| ledger.active);
-		let missing = stake.saturating_sub(active);
+		let missing = stake.saturating_sub(Self::stake(who));
 		let funds = missing.saturating_add(T::Currency::minimum_balance().saturating_mul(2));
 		T::Currency::mint_into(who, funds).expect("benchmarks can mint");
-		let origin = frame_system::RawOrigin::Signed(who.clone()).into();
 		if !Ledgers::<T>::contains_key(who) {
-			Pallet::<T>::do_register(who, stake, Default::default()).expect("funded above");
+			Self::do_register(who, stake, Perbill::zero(), Default::default())
+				.expect("funded above");
 		} else if missing > 0 {
-			Pallet::<T>::bond_extra(origin, missing).expect("funded above");
+			Self::do_buy(who, who, missing).expect("funded above");
 		}
 	}
 }

@@ -1,31 +1,42 @@
 //! From an offence to a burnt or returned slash.
 
+use alloc::vec::Vec;
 use frame_support::{
 	defensive,
 	storage::with_storage_layer,
-	traits::{
-		fungible::MutateHold,
-		tokens::{Fortitude, Precision, Restriction},
-		Get,
-	},
+	traits::{fungible::Mutate, Get},
 	weights::WeightMeter,
 };
-use io_primitives::{Balance, Offence};
-use sp_runtime::{DispatchError, DispatchResult};
+use io_primitives::{Balance, BlockNumber, Offence};
+use sp_runtime::{traits::SaturatedConversion, DispatchError, DispatchResult};
 
 use crate::{
-	Config, Error, Event, HoldReason, Ledgers, Offences, Pallet, PendingSlash, Queue, SlashId,
-	Slashes, WeightInfo,
+	pool::Division, Config, Era, EraIndex, EraStarts, Error, Event, Ledger, Ledgers, Offences,
+	Pallet, PendingSlash, PositionOf, Positions, Queue, SlashId, Slashes, Unbonding, WeightInfo,
 };
 
 impl<T: Config> Pallet<T> {
-	/// Takes the offence's amount, or what is left, out of the operator's ledger and queues it. Changes nothing and
+	pub(crate) fn current_era() -> EraIndex {
+		Era::<T>::get().index
+	}
+
+	/// Era in which the block was; the oldest that is remembered, if it was before.
+	pub(crate) fn era_of(block: BlockNumber) -> EraIndex {
+		let starts = EraStarts::<T>::get();
+		let later = starts.iter().rev().take_while(|start| **start > block).count();
+		Self::current_era().saturating_sub(later.saturated_into())
+	}
+
+	/// Takes the offence's amount, or what is left, out of the operator's pool and queues it. Changes nothing and
 	/// returns 0 if nothing can be taken.
+	///
+	/// All who are in the pool pay in proportion, those included who began to leave in the era in which the duty began or
+	/// later. What is due for withdrawal is safe.
 	pub(crate) fn defer_slash(offence: Offence<T::AccountId>) -> Result<Balance, DispatchError> {
-		let Offence { id: offence, operator, amount, reason, harmed } = offence;
+		let Offence { id: offence, operator, since, amount, reason, harmed } = offence;
 		frame_support::ensure!(!Offences::<T>::contains_key(offence), Error::<T>::DuplicateOffence);
 		let mut ledger = Ledgers::<T>::get(&operator).ok_or(Error::<T>::NotOperator)?;
-		let amount = ledger.take_for_slash(amount);
+		let amount = Self::take(&operator, &mut ledger, since, amount);
 		if amount == 0 {
 			return Ok(0);
 		}
@@ -39,6 +50,7 @@ impl<T: Config> Pallet<T> {
 
 		Queue::<T>::put(queue);
 		Ledgers::<T>::insert(&operator, ledger);
+		Self::sync_own(&operator, &ledger);
 		Offences::<T>::insert(offence, id);
 		Self::deposit_event(Event::SlashReported {
 			id,
@@ -49,6 +61,59 @@ impl<T: Config> Pallet<T> {
 		});
 		Slashes::<T>::insert(id, PendingSlash { operator, amount, harmed, reason, due, offence });
 		Ok(amount)
+	}
+
+	/// Moves up to `amount` from the pool to `pending`, to the unit. Bonds that are no longer covered shrink with it.
+	fn take(
+		operator: &T::AccountId,
+		ledger: &mut Ledger,
+		since: BlockNumber,
+		amount: Balance,
+	) -> Balance {
+		let now = Self::current_era();
+		let first =
+			Self::era_of(since).max(now.saturating_add(1).saturating_sub(T::UnbondingEras::get()));
+		let buckets: Vec<_> = (first..=now)
+			.filter_map(|era| Some((era, Unbonding::<T>::get(operator, era)?)))
+			.filter(|(_, bucket)| bucket.value > 0)
+			.collect();
+		let whole = buckets
+			.iter()
+			.fold(ledger.active.value, |sum, (_, bucket)| sum.saturating_add(bucket.value));
+		let amount = amount.min(whole);
+		if amount == 0 {
+			return 0;
+		}
+		let mut division = Division::new(amount, whole);
+		let from_active = division.next(ledger.active.value);
+		ledger.active.value = ledger.active.value.saturating_sub(from_active);
+		for (era, mut bucket) in buckets {
+			let part = division.next(bucket.value);
+			bucket.value = bucket.value.saturating_sub(part);
+			Unbonding::<T>::insert(operator, era, bucket);
+		}
+		ledger.leaving = ledger.leaving.saturating_sub(amount.saturating_sub(from_active));
+		ledger.pending = ledger.pending.saturating_add(amount);
+		ledger.locked = ledger.locked.min(ledger.cover());
+		Self::with_totals(|totals| {
+			totals.active = totals.active.saturating_sub(from_active);
+			totals.value = totals.value.saturating_sub(amount);
+			totals.pending = totals.pending.saturating_add(amount);
+		});
+		amount
+	}
+
+	/// Takes the operator's own part of a slash out of its hold at once.
+	fn sync_own(operator: &T::AccountId, ledger: &Ledger) {
+		let Some(mut position) = Positions::<T>::get(operator, operator) else { return };
+		let synced = with_storage_layer(|| {
+			Self::sync(operator, operator, ledger, &mut position).map(|_| position)
+		});
+		match synced {
+			Ok(position) => Positions::<T>::insert(operator, operator, position),
+			// The hold stays as it is until the next time.
+			Err(error) => log::warn!(target: crate::LOG_TARGET, "a hold is not in line: {error:?}"),
+		}
 	}
 
 	/// Applies slashes that are due, as many as the weight and `MaxSlashesPerBlock` allow. The rest keeps its place.
@@ -81,10 +146,10 @@ impl<T: Config> Pallet<T> {
 		}
 	}
 
-	/// Pays the harmed party and burns the rest.
+	/// Pays the harmed party and burns the rest. The money is still in many holds, from which it is burnt when they are
+	/// brought in line; so what the harmed party gets is minted.
 	pub(crate) fn settle_slash(id: SlashId, slash: PendingSlash<T::AccountId>) {
 		let PendingSlash { operator, amount, harmed, offence, .. } = slash;
-		let reason = HoldReason::Stake.into();
 		let paid = harmed.map_or(0, |(who, most)| {
 			let part = most.min(amount / 2);
 			if part == 0 {
@@ -92,62 +157,58 @@ impl<T: Config> Pallet<T> {
 			}
 			// An account that cannot take the money, for instance because it would stay below the existential deposit,
 			// must not keep the slash from being applied: then all of it is burnt.
-			with_storage_layer(|| {
-				T::Currency::transfer_on_hold(
-					&reason,
-					&operator,
-					&who,
-					part,
-					Precision::Exact,
-					Restriction::Free,
-					Fortitude::Force,
-				)
-			})
-			.unwrap_or(0)
+			with_storage_layer(|| T::Currency::mint_into(&who, part)).unwrap_or(0)
 		});
-		let burnt = with_storage_layer(|| {
-			T::Currency::burn_held(
-				&reason,
-				&operator,
-				amount.saturating_sub(paid),
-				Precision::BestEffort,
-				Fortitude::Force,
-			)
-		})
-		.unwrap_or_else(|error| {
-			defensive!("a pending slash is always on hold", error);
-			0
-		});
-		Self::forget_slash(id, offence);
-		Ledgers::<T>::mutate(&operator, |ledger| match ledger {
-			Some(ledger) => ledger.pending = ledger.pending.saturating_sub(amount),
+		let burnt = amount.saturating_sub(paid);
+		Self::forget_slash(id, offence, amount);
+		match Ledgers::<T>::get(&operator) {
+			Some(mut ledger) => {
+				ledger.pending = ledger.pending.saturating_sub(amount);
+				Self::put_ledger(&operator, ledger);
+			},
 			None => {
 				defensive!("a ledger outlives its pending slashes");
 			},
-		});
+		}
 		Self::deposit_event(Event::SlashApplied { id, operator, paid, burnt });
 	}
 
-	/// Gives a pending slash back to the operator's active stake.
+	/// Gives a pending slash back to the active stake of the pool. If nobody is in it any more, the operator gets it.
 	pub(crate) fn return_slash(id: SlashId) -> DispatchResult {
 		let PendingSlash { operator, amount, offence, .. } =
 			Slashes::<T>::get(id).ok_or(Error::<T>::UnknownSlash)?;
-		Self::forget_slash(id, offence);
-		Ledgers::<T>::mutate(&operator, |ledger| match ledger {
-			Some(ledger) => {
-				ledger.pending = ledger.pending.saturating_sub(amount);
-				ledger.active = ledger.active.saturating_add(amount);
-			},
-			None => {
-				defensive!("a ledger outlives its pending slashes");
-			},
+		let Some(mut ledger) = Ledgers::<T>::get(&operator) else {
+			defensive!("a ledger outlives its pending slashes");
+			return Err(Error::<T>::NotOperator.into());
+		};
+		ledger.pending = ledger.pending.saturating_sub(amount);
+		ledger.active.value = ledger.active.value.saturating_add(amount);
+		if ledger.active.shares == 0 {
+			let mut position = match Positions::<T>::get(&operator, &operator) {
+				Some(position) => position,
+				None => {
+					Self::count_holder(&operator, &operator, &mut ledger)?;
+					PositionOf::<T>::default()
+				},
+			};
+			ledger.active.shares = amount;
+			ledger.own = amount;
+			position.shares = amount;
+			Positions::<T>::insert(&operator, &operator, position);
+		}
+		Self::forget_slash(id, offence, amount);
+		Self::with_totals(|totals| {
+			totals.active = totals.active.saturating_add(amount);
+			totals.value = totals.value.saturating_add(amount);
 		});
+		Ledgers::<T>::insert(&operator, ledger);
 		Self::deposit_event(Event::SlashCancelled { id, operator, amount });
 		Ok(())
 	}
 
-	fn forget_slash(id: SlashId, offence: sp_core::H256) {
+	fn forget_slash(id: SlashId, offence: sp_core::H256, amount: Balance) {
 		Slashes::<T>::remove(id);
 		Offences::<T>::remove(offence);
+		Self::with_totals(|totals| totals.pending = totals.pending.saturating_sub(amount));
 	}
 }

@@ -42,15 +42,17 @@ pub trait Randomness {
 pub trait Bonding<AccountId> {
 	/// Whether the account is a registered operator.
 	fn is_operator(who: &AccountId) -> bool;
-	/// Own stake that is neither locked nor leaving; 0 for anybody else.
+	/// Own active stake, whether or not it is locked; 0 for anybody else.
+	fn stake(operator: &AccountId) -> Balance;
+	/// What can still be locked, of the own stake and that of delegators; 0 for anybody else.
 	fn free(operator: &AccountId) -> Balance;
-	/// Locked part of the own stake.
+	/// What is locked.
 	fn locked(operator: &AccountId) -> Balance;
 	/// Locks `amount`. Fails, and changes nothing, if less is free.
 	fn lock(operator: &AccountId, amount: Balance) -> DispatchResult;
 	/// Unlocks `amount`, or what is locked if that is less.
 	fn unlock(operator: &AccountId, amount: Balance);
-	/// Makes the account an operator with `stake`, or raises its stake to that: for benchmarks.
+	/// Makes the account an operator with an own stake of `stake`, or raises it to that: for benchmarks.
 	#[cfg(feature = "runtime-benchmarks")]
 	fn ensure_operator(who: &AccountId, stake: Balance);
 }
@@ -105,6 +107,8 @@ pub struct Offence<AccountId> {
 	pub id: H256,
 	/// Who answers.
 	pub operator: AccountId,
+	/// Block in which the duty began that was not done: stake that left before it is not touched.
+	pub since: BlockNumber,
 	/// What it costs, before it is cut to what the operator has.
 	pub amount: Balance,
 	/// Why.
@@ -115,21 +119,21 @@ pub struct Offence<AccountId> {
 
 /// Takes offences.
 pub trait Slashing<AccountId> {
-	/// Takes the amount out of the operator's stake at once and pays it out or burns it after the deferral. Returns
+	/// Takes the amount out of the operator's pool at once and pays it out or burns it after the deferral. Returns
 	/// what was taken.
 	fn report(offence: Offence<AccountId>) -> Result<Balance, DispatchError>;
 }
 
 /// Takes note of work, from which rewards are computed.
 pub trait WorkLedger<AccountId> {
-	/// `operator` was paid for `units` of work of this class.
-	fn settled(operator: &AccountId, class: ClassId, units: u64);
+	/// `operator` was paid for `units` of work of this class, and `burnt_fee` was burnt for that.
+	fn settled(operator: &AccountId, class: ClassId, units: u64, burnt_fee: Balance);
 	/// A device of `operator` proved `ops` int8 operations in one window.
 	fn certified(operator: &AccountId, ops: u128);
 }
 
 impl<AccountId> WorkLedger<AccountId> for () {
-	fn settled(_: &AccountId, _: ClassId, _: u64) {}
+	fn settled(_: &AccountId, _: ClassId, _: u64, _: Balance) {}
 	fn certified(_: &AccountId, _: u128) {}
 }
 
