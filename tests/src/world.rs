@@ -300,7 +300,11 @@ impl World {
 		let register = call(
 			"IoStaking",
 			"register_operator",
-			vec![("stake", Value::u128(STAKE)), ("metadata", Value::from_bytes(b"tests"))],
+			vec![
+				("stake", Value::u128(STAKE)),
+				("commission", Value::u128(0)),
+				("metadata", Value::from_bytes(b"tests")),
+			],
 		);
 		self.chain.submit(&register, &operator.key).await
 	}

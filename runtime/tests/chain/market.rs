@@ -63,6 +63,7 @@ pub(crate) fn market(chain: &mut Chain) -> sr25519::Pair {
 			Bob,
 			pallet_io_staking::Call::register_operator {
 				stake: STAKE,
+				commission: Perbill::zero(),
 				metadata: Default::default(),
 			}
 			.into(),

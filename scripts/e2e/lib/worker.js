@@ -218,7 +218,7 @@ export function recruit(chain, behaviours, { name = '', ...options } = {}) {
 export async function employ(chain, workers) {
 	await fund(chain, workers.map(({ operator }) => operator), PURSE);
 	await Promise.all(workers.map(async (worker) => {
-		await send(chain, chain.api.tx.ioStaking.registerOperator(STAKE, 'test'), worker.operator);
+		await send(chain, chain.api.tx.ioStaking.registerOperator(STAKE, 0, 'test'), worker.operator);
 		await worker.join();
 		worker.start();
 	}));

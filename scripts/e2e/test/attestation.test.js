@@ -19,7 +19,7 @@ before(async () => {
 	[worker, other] = recruit(chain, ['honest', 'honest'], { name: '/attest' });
 	await fund(chain, [worker.operator, other.operator], PURSE);
 	await Promise.all([worker, other].map(async (each) => {
-		await send(chain, chain.api.tx.ioStaking.registerOperator(STAKE, 'test'), each.operator);
+		await send(chain, chain.api.tx.ioStaking.registerOperator(STAKE, 0, 'test'), each.operator);
 		await each.join();
 	}));
 });

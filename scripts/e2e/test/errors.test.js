@@ -37,7 +37,7 @@ before(async () => {
 	const operators = [worker, spare, busy].map(({ operator }) => operator);
 	await fund(chain, [requester, stranger, ...operators], PURSE);
 	[kernels] = await chain.newClasses(1, { engine: 'Kernel', accelerator: 'Cuda' });
-	await Promise.all(operators.map((operator) => send(chain, tx.ioStaking.registerOperator(STAKE, 'test'), operator)));
+	await Promise.all(operators.map((operator) => send(chain, tx.ioStaking.registerOperator(STAKE, 0, 'test'), operator)));
 	await send(chain, worker.registration(), worker.operator);
 	await busy.join();
 	accepted = await submit(chain, requester, { replicas: 1, quorum: 1, runBlocks: 600 });
@@ -184,17 +184,17 @@ describe('an operator who has devices', { concurrency: true }, () => {
 describe('stake', { concurrency: true }, () => {
 	const tooLittle = IO;
 	mistakes(() => stranger, 'ioStaking', [
-		['StakeTooLow', 'an operator begins with too little', (tx) => tx.ioStaking.registerOperator(tooLittle, '')],
+		['StakeTooLow', 'an operator begins with too little', (tx) => tx.ioStaking.registerOperator(tooLittle, 0, '')],
 		['NotOperator', 'somebody adds stake who is no operator', (tx) => tx.ioStaking.bondExtra(IO)],
 		['NotOperator', 'somebody unbonds who is no operator', (tx) => tx.ioStaking.unbond(IO)],
 		['NotOperator', 'somebody withdraws who is no operator', (tx) => tx.ioStaking.withdraw()],
 		['UnknownSlash', 'somebody applies a slash that is not there', (tx) => tx.ioStaking.applySlash(999)],
 	]);
 	mistakes(() => stranger, 'token', [
-		['FundsUnavailable', 'an operator stakes more than it has', (tx) => tx.ioStaking.registerOperator(PURSE * 2n, '')],
+		['FundsUnavailable', 'an operator stakes more than it has', (tx) => tx.ioStaking.registerOperator(PURSE * 2n, 0, '')],
 	]);
 	mistakes(() => spare.operator, 'ioStaking', [
-		['AlreadyOperator', 'an operator registers twice', (tx) => tx.ioStaking.registerOperator(STAKE, '')],
+		['AlreadyOperator', 'an operator registers twice', (tx) => tx.ioStaking.registerOperator(STAKE, 0, '')],
 		['ZeroValue', 'nothing is added', (tx) => tx.ioStaking.bondExtra(0)],
 		['ZeroValue', 'nothing is unbonded', (tx) => tx.ioStaking.unbond(0)],
 		['StakeTooLow', 'too little would stay', (tx) => tx.ioStaking.unbond(STAKE - tooLittle)],

@@ -29,7 +29,7 @@ before(async () => {
 	await fund(chain, [requester, offline.operator], PURSE);
 	employed.push(worker);
 	await employ(chain, [worker]);
-	await send(chain, tx.ioStaking.registerOperator(STAKE, 'offline'), offline.operator);
+	await send(chain, tx.ioStaking.registerOperator(STAKE, 0, 'offline'), offline.operator);
 	await send(chain, offline.registration(), offline.operator);
 });
 after(() => dismiss(chain, employed));

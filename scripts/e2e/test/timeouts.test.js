@@ -151,7 +151,7 @@ describe('time-outs', { concurrency: true }, () => {
 		const { tx, query } = chain.api;
 		const operator = key('//Leaver');
 		await fund(chain, [operator], PURSE);
-		await send(chain, tx.ioStaking.registerOperator(STAKE, 'leaves'), operator);
+		await send(chain, tx.ioStaking.registerOperator(STAKE, 0, 'leaves'), operator);
 		const { events } = await send(chain, tx.ioStaking.unbond(STAKE), operator);
 		const due = one(chain.api, events, 'ioStaking', 'Unbonded').data.due.toNumber();
 		await assertFails(chain, tx.ioStaking.withdraw(), operator, 'ioStaking', 'NothingToWithdraw');

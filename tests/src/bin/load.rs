@@ -262,7 +262,11 @@ async fn prepare(
 	let register = call(
 		"IoStaking",
 		"register_operator",
-		vec![("stake", Value::u128(3_000 * IO)), ("metadata", Value::from_bytes(b"load"))],
+		vec![
+			("stake", Value::u128(3_000 * IO)),
+			("commission", Value::u128(0)),
+			("metadata", Value::from_bytes(b"load")),
+		],
 	);
 	try_join_all(operators.iter().map(|operator| chain.submit(&register, &operator.key))).await?;
 	Ok(())

@@ -11,6 +11,7 @@ mod job;
 mod keys;
 mod operator;
 mod output;
+mod stake;
 mod serve;
 
 use std::{process::ExitCode, time::Duration};
@@ -68,6 +69,9 @@ enum Command {
 	/// Stake, and register devices
 	#[command(subcommand)]
 	Operator(operator::OperatorCommand),
+	/// Delegate to operators, see rewards and the election of collators
+	#[command(subcommand)]
+	Stake(stake::StakeCommand),
 	/// Computing power that workers have proven
 	#[command(subcommand)]
 	Attest(attest::AttestCommand),
@@ -110,6 +114,7 @@ async fn run(cli: Cli, context: &App) -> Result<u8> {
 	match cli.command {
 		Command::Job(command) => job::run(command, context).await,
 		Command::Operator(command) => operator::run(command, context).await.map(|()| 0),
+		Command::Stake(command) => stake::run(command, context).await.map(|()| 0),
 		Command::Attest(command) => attest::run(command, context).await.map(|()| 0),
 		Command::Account(command) => account::run(command, context).await.map(|()| 0),
 		Command::Chain(command) => chain::run(command, context).await.map(|()| 0),

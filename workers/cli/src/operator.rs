@@ -19,7 +19,7 @@ use crate::{
 	output,
 };
 
-const STAKING: &str = "IoStaking";
+pub(crate) const STAKING: &str = "IoStaking";
 const JOBS: &str = "IoJobs";
 /// Most bytes of what an operator says of itself.
 const MAX_METADATA: usize = 64;
@@ -33,6 +33,9 @@ pub(crate) enum OperatorCommand {
 		/// How much, in IO
 		#[arg(long, value_name = "IO", value_parser = amount::parse)]
 		stake: Balance,
+		/// What you take of your delegators' rewards, in percent
+		#[arg(long, value_name = "PERCENT", default_value = "10", value_parser = parse_percent)]
+		commission: u32,
 		/// What to show to others, such as a name or a web address; at most 64 bytes
 		#[arg(long, default_value = "")]
 		metadata: String,
@@ -57,6 +60,32 @@ pub(crate) enum OperatorCommand {
 	},
 	/// Take out the stake whose waiting time is over
 	Withdraw {
+		#[command(flatten)]
+		send: SendArgs,
+	},
+	/// Stand for election as a collator; needs session keys
+	Candidate {
+		#[command(flatten)]
+		send: SendArgs,
+	},
+	/// Stand for election no more
+	Resign {
+		#[command(flatten)]
+		send: SendArgs,
+	},
+	/// Let the work of your devices count for a candidate, or for yourself again
+	Back {
+		/// The candidate's address; yourself if it is left out
+		#[arg(value_parser = keys::parse_account)]
+		candidate: Option<AccountId>,
+		#[command(flatten)]
+		send: SendArgs,
+	},
+	/// Change what you take of your delegators' rewards; it rises by at most one percent an era
+	SetCommission {
+		/// In percent
+		#[arg(value_parser = parse_percent)]
+		commission: u32,
 		#[command(flatten)]
 		send: SendArgs,
 	},
@@ -120,22 +149,20 @@ pub(crate) struct SendArgs {
 	key: KeyArgs,
 }
 
-/// A part of the stake that is on its way out.
-#[derive(Decode)]
-struct Unbonding {
-	#[codec(compact)]
-	value: Balance,
-	due: BlockNumber,
-}
-
 /// An operator's stake, as pallet-io-staking shows it.
 #[derive(Decode)]
 struct OperatorView {
 	active: Balance,
+	own: Balance,
 	locked: Balance,
 	free: Balance,
-	unbonding: Vec<Unbonding>,
+	leaving: Balance,
 	pending: Balance,
+	holders: u64,
+	/// Of 10^9.
+	commission: u32,
+	work: u128,
+	candidate: bool,
 	metadata: Vec<u8>,
 }
 
@@ -171,7 +198,7 @@ struct WorkerSummary {
 
 pub(crate) async fn run(command: OperatorCommand, app: &App) -> Result<()> {
 	match command {
-		OperatorCommand::Register { stake, metadata, send } => {
+		OperatorCommand::Register { stake, commission, metadata, send } => {
 			if metadata.len() > MAX_METADATA {
 				return Err(Error::Usage(format!(
 					"--metadata has {} bytes; at most {MAX_METADATA} are possible",
@@ -179,7 +206,7 @@ pub(crate) async fn run(command: OperatorCommand, app: &App) -> Result<()> {
 				)));
 			}
 			let question = format!("put {} on hold as stake?", output::money(stake));
-			let arguments = (Compact(stake), metadata.into_bytes()).encode();
+			let arguments = (Compact(stake), commission, metadata.into_bytes()).encode();
 			send_call(STAKING, "register_operator", arguments, &question, &send, app).await
 		},
 		OperatorCommand::BondExtra { amount, send } => {
@@ -188,11 +215,34 @@ pub(crate) async fn run(command: OperatorCommand, app: &App) -> Result<()> {
 		},
 		OperatorCommand::Unbond { amount, send } => {
 			let question = format!("begin to take {} out of the stake?", output::money(amount));
-			send_call(STAKING, "unbond", Compact(amount).encode(), &question, &send, app).await
+			let (client, signer) = send.key.connect(app).await?;
+			let arguments = (Client::account_of(&signer), Compact(amount)).encode();
+			submit(&client, &signer, STAKING, "unbond", arguments, &question, &send, app).await
 		},
 		OperatorCommand::Withdraw { send } => {
 			let question = "take out the stake whose waiting time is over?";
-			send_call(STAKING, "withdraw", Vec::new(), question, &send, app).await
+			let (client, signer) = send.key.connect(app).await?;
+			let arguments = Client::account_of(&signer).encode();
+			submit(&client, &signer, STAKING, "withdraw", arguments, question, &send, app).await
+		},
+		OperatorCommand::Candidate { send } => {
+			let question = "stand for election as a collator?";
+			send_call(STAKING, "candidate", true.encode(), question, &send, app).await
+		},
+		OperatorCommand::Resign { send } => {
+			let question = "stand for election no more?";
+			send_call(STAKING, "candidate", false.encode(), question, &send, app).await
+		},
+		OperatorCommand::Back { candidate, send } => {
+			let question = match &candidate {
+				Some(who) => format!("let your work count for {}?", output::address(who)),
+				None => "let your work count for yourself?".into(),
+			};
+			send_call(STAKING, "back", candidate.encode(), &question, &send, app).await
+		},
+		OperatorCommand::SetCommission { commission, send } => {
+			let question = format!("take {} of your delegators' rewards?", share(commission));
+			send_call(STAKING, "set_commission", commission.encode(), &question, &send, app).await
 		},
 		OperatorCommand::RegisterWorker { file, send } => {
 			let registration = read_registration(&file)?;
@@ -213,6 +263,29 @@ pub(crate) async fn run(command: OperatorCommand, app: &App) -> Result<()> {
 		OperatorCommand::Slashes { address } => slashes(address, app).await,
 		OperatorCommand::Workers { address, key } => workers(address, &key, app).await,
 	}
+}
+
+/// A part of 10^9 from a number of percent with up to seven digits after the point.
+fn parse_percent(text: &str) -> core::result::Result<u32, String> {
+	const ONE: u32 = 10_000_000;
+	let wrong = || format!("`{text}` is no percentage such as 10 or 2.5");
+	let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+	let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+	if whole.is_empty() || !digits(whole) || !digits(fraction) || fraction.len() > 7 {
+		return Err(wrong());
+	}
+	let whole: u32 = whole.parse().map_err(|_| wrong())?;
+	let fraction: u32 = format!("{fraction:0<7}").parse().map_err(|_| wrong())?;
+	if whole > 100 || (whole == 100 && fraction > 0) {
+		return Err("more than 100 % is not possible".into());
+	}
+	Ok(whole * ONE + fraction)
+}
+
+/// A part of 10^9 in percent.
+fn share(parts: u32) -> String {
+	let text = format!("{}.{:07}", parts / 10_000_000, parts % 10_000_000);
+	format!("{} %", text.trim_end_matches('0').trim_end_matches('.'))
 }
 
 fn read_registration(path: &Path) -> Result<Registration> {
@@ -255,7 +328,7 @@ async fn register_worker(registration: &Registration, send: &SendArgs, app: &App
 	submit(&client, &signer, JOBS, "register_worker", arguments, &question, send, app).await
 }
 
-async fn send_call(
+pub(crate) async fn send_call(
 	pallet: &str,
 	call: &str,
 	arguments: Vec<u8>,
@@ -305,34 +378,32 @@ async fn show(address: Option<AccountId>, key: &KeyArgs, app: &App) -> Result<()
 	let json = json!({
 		"operator": address,
 		"active": output::json_amount(view.active),
+		"own": output::json_amount(view.own),
 		"locked": output::json_amount(view.locked),
 		"free": output::json_amount(view.free),
 		"pending_slashes": output::json_amount(view.pending),
-		"unbonding": view
-			.unbonding
-			.iter()
-			.map(|chunk| json!({ "amount": output::json_amount(chunk.value), "due": chunk.due }))
-			.collect::<Vec<_>>(),
+		"leaving": output::json_amount(view.leaving),
+		"holders": view.holders,
+		"commission_ppb": view.commission,
+		"work": view.work.to_string(),
+		"candidate": view.candidate,
 		"metadata": metadata,
 	});
 	app.output.result(&json, || {
-		let mut text = output::list([
+		output::list([
 			("operator", address.clone()),
-			("stake", output::money(view.active)),
-			("locked by jobs", output::money(view.locked)),
-			("free", output::money(view.free)),
+			("stake of its pool", output::money(view.active)),
+			("its own", output::money(view.own)),
+			("holders", view.holders.to_string()),
+			("commission", share(view.commission)),
+			("locked by jobs and devices", output::money(view.locked)),
+			("free for bonds", output::money(view.free)),
+			("leaving", output::money(view.leaving)),
 			("pending slashes", output::money(view.pending)),
 			// It is somebody else's text: no control characters on the terminal.
 			("metadata", metadata.escape_debug().to_string()),
-		]);
-		for chunk in &view.unbonding {
-			text.push_str(&format!(
-				"\n leaving: {} in block {}",
-				output::money(chunk.value),
-				chunk.due
-			));
-		}
-		text
+			("stands for election", if view.candidate { "yes" } else { "no" }.into()),
+		])
 	})
 }
 
