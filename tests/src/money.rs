@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail, ensure};
-use codec::Decode;
+use codec::{Compact, Decode};
 use io_primitives::{AccountId, Balance};
 
 use crate::chain::{Chain, Seen, decode};
@@ -28,6 +28,8 @@ pub struct Books {
 	pub holds: BTreeMap<(AccountId, HoldId), Balance>,
 	/// Total issuance.
 	pub issuance: Balance,
+	/// Issuance with rewards that no hold shows yet, and without slashes that are still in holds.
+	pub supply: Balance,
 }
 
 impl Books {
@@ -52,7 +54,17 @@ impl Books {
 			.storage(&chain.key("Balances", "TotalIssuance")?, hash)
 			.await?
 			.context("no total issuance")?;
-		let books = Books { block, accounts, holds, issuance: decode(&issuance)? };
+		let issuance: Balance = decode(&issuance)?;
+		// Active stake, value of all pools, what their holders have on hold, pending slashes.
+		let pools = match chain.storage(&chain.key("IoStaking", "Total")?, hash).await? {
+			Some(bytes) => decode::<[Compact<u128>; 4]>(&bytes)?.map(|sum| sum.0),
+			None => [0; 4],
+		};
+		let [_, value, held, pending] = pools;
+		let supply = (issuance + value + pending)
+			.checked_sub(held)
+			.with_context(|| format!("block {block}: holds of {held} exceed all money"))?;
+		let books = Books { block, accounts, holds, issuance, supply };
 		books.check()?;
 		Ok(books)
 	}
@@ -131,6 +143,19 @@ pub fn burnt(events: &[Seen]) -> Result<Balance> {
 			sum += fee_split(event.number("fee")?).0;
 		} else if event.is("IoStaking", "SlashApplied") {
 			sum += event.number("burnt")?;
+		}
+	}
+	Ok(sum)
+}
+
+/// What the events say was minted: at the end of eras, and for claimed work.
+pub fn minted(events: &[Seen]) -> Result<Balance> {
+	let mut sum = 0;
+	for event in events {
+		if event.is("IoStaking", "EraEnded") {
+			sum += event.number("to_stake")? + event.number("to_treasury")?;
+		} else if event.is("IoStaking", "Claimed") {
+			sum += event.number("value")?;
 		}
 	}
 	Ok(sum)

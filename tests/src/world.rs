@@ -20,7 +20,7 @@ use subxt_signer::sr25519::Keypair;
 use crate::{
 	chain::{Chain, Included, Seen, account_of, address, call, call_value, decode, encoded_call},
 	files::FileServer,
-	money::{Books, JOB_DEPOSIT, JOB_ESCROW, burnt, io},
+	money::{Books, JOB_DEPOSIT, JOB_ESCROW, burnt, minted, io},
 	node::Node,
 	process::{Binaries, Finished, run, tail},
 	puppet::Puppet,
@@ -86,7 +86,7 @@ pub struct World {
 	gateways: Vec<String>,
 	logs: Vec<(String, PathBuf)>,
 	next_class: ClassId,
-	issuance: Balance,
+	supply: Balance,
 	started: Instant,
 }
 
@@ -121,7 +121,7 @@ impl World {
 			logs: vec![("io-node".into(), log)],
 			// A chain that was used before has classes already.
 			next_class: 100 + ClassId::try_from(first % 800).unwrap_or(0),
-			issuance: genesis.issuance,
+			supply: genesis.supply,
 			started,
 		})
 	}
@@ -166,17 +166,18 @@ impl World {
 			let locked = field(&ledger, "locked")?;
 			ensure!(locked == 0, "{} IO of an operator's stake are still locked", io(locked));
 		}
-		let gone = burnt(&self.events)?;
+		let (gone, new) = (burnt(&self.events)?, minted(&self.events)?);
 		ensure!(
-			self.issuance - gone == books.issuance,
-			"the issuance was {}, fees and slashes burnt {gone}, but now it is {}",
-			self.issuance,
-			books.issuance
+			self.supply + new - gone == books.supply,
+			"the supply was {}, {new} were minted, fees and slashes burnt {gone}, but now it is {}",
+			self.supply,
+			books.supply
 		);
 		self.step(format!(
 			"invariants hold at block {at}: no live job, nothing on hold for jobs, no bond locked, \
-			 accounts add up, {} IO burnt in all by fees and slashes",
-			io(gone)
+			 accounts add up, {} IO burnt in all by fees and slashes, {} IO minted",
+			io(gone),
+			io(new)
 		));
 		Ok(())
 	}
@@ -518,6 +519,11 @@ impl World {
 			outcome.refunded
 		);
 		Ok(())
+	}
+
+	/// What happened in a block.
+	pub fn events_of(&self, block: u32) -> Vec<Seen> {
+		self.events.iter().filter(|event| event.block == block).cloned().collect()
 	}
 
 	/// Slashes that were reported against an operator.

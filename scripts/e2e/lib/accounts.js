@@ -4,7 +4,7 @@ import { Keyring } from '@polkadot/keyring';
 import { u8aToHex } from '@polkadot/util';
 import { cryptoWaitReady, randomAsU8a } from '@polkadot/util-crypto';
 
-import { send } from './tx.js';
+import { eventsAt, send } from './tx.js';
 
 await cryptoWaitReady();
 
@@ -53,10 +53,21 @@ export async function money(chain, account, hash) {
 	};
 }
 
-/** All money there is, at a block. */
-export async function issuance(chain, hash) {
+/** All money there is at a block, with rewards that no hold shows yet and without slashes that are still in holds. */
+export async function supply(chain, hash) {
 	const api = hash ? await chain.api.at(hash) : chain.api;
-	return (await api.query.balances.totalIssuance()).toBigInt();
+	const total = await api.query.ioStaking.total();
+	const owed = total.value.toBigInt() + total.pending.toBigInt() - total.held.toBigInt();
+	return (await api.query.balances.totalIssuance()).toBigInt() + owed;
+}
+
+/** What was minted in a block: at the end of an era, and for claimed work. */
+export async function minted(chain, hash) {
+	const { ioStaking } = chain.api.events;
+	return (await eventsAt(chain, hash)).reduce((sum, event) => {
+		if (ioStaking.EraEnded.is(event)) return sum + event.data.toStake.toBigInt() + event.data.toTreasury.toBigInt();
+		return ioStaking.Claimed.is(event) ? sum + event.data.value.toBigInt() : sum;
+	}, 0n);
 }
 
 const lower = (name) => name[0].toLowerCase() + name.slice(1);

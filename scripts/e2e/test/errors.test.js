@@ -186,8 +186,15 @@ describe('stake', { concurrency: true }, () => {
 	mistakes(() => stranger, 'ioStaking', [
 		['StakeTooLow', 'an operator begins with too little', (tx) => tx.ioStaking.registerOperator(tooLittle, 0, '')],
 		['NotOperator', 'somebody adds stake who is no operator', (tx) => tx.ioStaking.bondExtra(IO)],
-		['NotOperator', 'somebody unbonds who is no operator', (tx) => tx.ioStaking.unbond(IO)],
-		['NotOperator', 'somebody withdraws who is no operator', (tx) => tx.ioStaking.withdraw()],
+		['NotOperator', 'somebody unbonds who is no operator', (tx) => tx.ioStaking.unbond(stranger.address, IO)],
+		['NotOperator', 'somebody withdraws who is no operator', (tx) => tx.ioStaking.withdraw(stranger.address)],
+		['NotOperator', 'somebody delegates to nobody', (tx) => tx.ioStaking.delegate(stranger.address, 100n * IO)],
+		['DelegationTooLow', 'somebody delegates too little', (tx) => tx.ioStaking.delegate(spare.operator.address, IO)],
+		['NoPosition', 'somebody unbonds who has delegated nothing', (tx) => tx.ioStaking.unbond(spare.operator.address, IO)],
+		['NoPosition', 'a position is settled that does not exist', (tx) => tx.ioStaking.settle(stranger.address, spare.operator.address)],
+		['NotOperator', 'somebody stands for election who is no operator', (tx) => tx.ioStaking.candidate(true)],
+		['NotOperator', 'somebody backs a candidate who is no operator', (tx) => tx.ioStaking.back(spare.operator.address)],
+		['NotOperator', 'somebody sets a commission who is no operator', (tx) => tx.ioStaking.setCommission(0)],
 		['UnknownSlash', 'somebody applies a slash that is not there', (tx) => tx.ioStaking.applySlash(999)],
 	]);
 	mistakes(() => stranger, 'token', [
@@ -196,13 +203,13 @@ describe('stake', { concurrency: true }, () => {
 	mistakes(() => spare.operator, 'ioStaking', [
 		['AlreadyOperator', 'an operator registers twice', (tx) => tx.ioStaking.registerOperator(STAKE, 0, '')],
 		['ZeroValue', 'nothing is added', (tx) => tx.ioStaking.bondExtra(0)],
-		['ZeroValue', 'nothing is unbonded', (tx) => tx.ioStaking.unbond(0)],
-		['StakeTooLow', 'too little would stay', (tx) => tx.ioStaking.unbond(STAKE - tooLittle)],
-		['InsufficientFree', 'more is unbonded than there is', (tx) => tx.ioStaking.unbond(STAKE + 1n)],
-		['NothingToWithdraw', 'nothing was unbonded', (tx) => tx.ioStaking.withdraw()],
+		['ZeroValue', 'nothing is unbonded', (tx) => tx.ioStaking.unbond(spare.operator.address, 0)],
+		['StakeTooLow', 'too little would stay', (tx) => tx.ioStaking.unbond(spare.operator.address, STAKE - tooLittle)],
+		['NothingToWithdraw', 'nothing was unbonded', (tx) => tx.ioStaking.withdraw(spare.operator.address)],
+		['NoSessionKeys', 'an operator without keys stands for election', (tx) => tx.ioStaking.candidate(true)],
 	]);
 	mistakes(() => busy.operator, 'ioStaking', [
-		['InsufficientFree', 'a job has locked a part of what is unbonded', (tx) => tx.ioStaking.unbond(STAKE)],
+		['InsufficientFree', 'a job has locked a part of what is unbonded', (tx) => tx.ioStaking.unbond(busy.operator.address, STAKE)],
 	]);
 });
 

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { alice, fund, IO, issuance, key, money } from '../lib/accounts.js';
+import { alice, fund, IO, key, minted, money, supply } from '../lib/accounts.js';
 import { Chain } from '../lib/chain.js';
 import { follow, PRICE, spec, submit } from '../lib/jobs.js';
 import { blake3Of, resultDigest } from '../lib/protocol.js';
@@ -70,7 +70,7 @@ test('should settle and move each unit of money as documented when three workers
 	}
 	const burnt = percent(fee, 40n);
 	const toAuthor = percent(fee, 20n);
-	assert.equal(await issuance(chain, settledHash), (await issuance(chain, previous)) - burnt);
+	assert.equal(await supply(chain, settledHash), (await supply(chain, previous)) - burnt + (await minted(chain, settledHash)));
 	const treasury = api.consts.treasury.potAccount;
 	assert.equal(await change(treasury), fee - burnt - toAuthor);
 	// The author may get his share of older transaction fees in the same block; that is told by an event of its own.

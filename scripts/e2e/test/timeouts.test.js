@@ -152,11 +152,11 @@ describe('time-outs', { concurrency: true }, () => {
 		const operator = key('//Leaver');
 		await fund(chain, [operator], PURSE);
 		await send(chain, tx.ioStaking.registerOperator(STAKE, 0, 'leaves'), operator);
-		const { events } = await send(chain, tx.ioStaking.unbond(STAKE), operator);
+		const { events } = await send(chain, tx.ioStaking.unbond(operator.address, STAKE), operator);
 		const due = one(chain.api, events, 'ioStaking', 'Unbonded').data.due.toNumber();
-		await assertFails(chain, tx.ioStaking.withdraw(), operator, 'ioStaking', 'NothingToWithdraw');
-		await chain.reach(due);
-		await send(chain, tx.ioStaking.withdraw(), operator);
+		await assertFails(chain, tx.ioStaking.withdraw(operator.address), operator, 'ioStaking', 'NothingToWithdraw');
+		await chain.until(`era ${due} begins`, async () => (await query.ioStaking.era()).index.gten(due), 200);
+		await send(chain, tx.ioStaking.withdraw(operator.address), operator);
 		assert.equal(await view(chain, 'IoStaking', 'operator', operator.address), null);
 		assert.deepEqual((await money(chain, operator)).holds, {});
 		assert.equal((await query.ioStaking.ledgers(operator.address)).isNone, true);

@@ -5,7 +5,7 @@ use io_primitives::Balance;
 use sp_core::H256;
 
 use crate::{
-	money::{Books, io},
+	money::{self, Books, io},
 	programs,
 	puppet::{Answer, Conduct, Puppet},
 	worker::Options,
@@ -65,7 +65,7 @@ pub(super) async fn run(world: &mut World) -> Result<()> {
 		"the requester did not get the compensation"
 	);
 	ensure!(
-		before.total(&liar.account) - after.total(&liar.account) == amount,
+		STAKE - after.held(&liar.account, money::STAKE) == amount,
 		"the liar did not lose exactly the slash"
 	);
 	for operator in &market.operators[..2] {
