@@ -3,7 +3,7 @@
 use crate::support::{account, preset, Chain};
 use frame_support::traits::Get;
 use io_runtime::{
-	configs::{parameters, StakingPot, TreasuryAccount},
+	configs::{parameters, TreasuryAccount},
 	constants::*,
 	genesis_config_presets::*,
 	Balances, ParachainInfo, Session,
@@ -44,7 +44,7 @@ fn should_have_every_listed_preset_and_no_other() {
 fn should_defer_slashes_for_a_minute_or_two_when_chain_is_for_development() {
 	Chain::development().state(|| {
 		assert_eq!(parameters::SlashDefer::get(), SLASH_DEFER);
-		assert_eq!(parameters::UnbondingBlocks::get(), UNBONDING_BLOCKS);
+		assert_eq!(parameters::EraTerms::now(), ERAS);
 	});
 }
 
@@ -65,11 +65,9 @@ fn should_have_cpu_classes_when_built_from_a_preset() {
 }
 
 #[test]
-fn should_keep_the_pots_alive_from_the_start() {
+fn should_keep_the_treasury_alive_from_the_start() {
 	Chain::development().state(|| {
-		for pot in [TreasuryAccount::get(), StakingPot::get()] {
-			assert_eq!(Balances::free_balance(pot), EXISTENTIAL_DEPOSIT);
-		}
+		assert_eq!(Balances::free_balance(TreasuryAccount::get()), EXISTENTIAL_DEPOSIT);
 	});
 }
 

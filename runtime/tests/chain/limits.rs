@@ -9,7 +9,7 @@ use frame_support::{
 use io_primitives::{job::Args, Locator};
 use io_runtime::{
 	configs::{
-		parameters::{self, JobTerms, JobTimers},
+		parameters::{self, EraTerms, JobTerms, JobTimers},
 		RuntimeBlockWeights,
 	},
 	constants::*,
@@ -125,8 +125,11 @@ fn should_leave_the_defaults_as_they_are_when_bounds_are_applied() {
 }
 
 #[test]
-fn should_bind_stake_longer_than_slashes_are_deferred() {
+fn should_bind_stake_longer_than_any_job_runs_by_default() {
 	sp_io::TestExternalities::default().execute_with(|| {
-		assert!(parameters::UnbondingBlocks::get() > parameters::SlashDefer::get());
+		let EraTerms { session_blocks, sessions_per_era, unbonding_eras } = EraTerms::now();
+		let bound = session_blocks * sessions_per_era * unbonding_eras;
+		assert_eq!(bound, 7 * DAYS);
+		assert!(bound > JobTimers::now().max_run_blocks + JobTimers::now().open_ttl);
 	});
 }

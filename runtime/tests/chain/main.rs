@@ -1,6 +1,7 @@
 //! Tests of the whole runtime: real genesis, real transactions, real blocks.
 #![allow(clippy::unwrap_used)]
 
+mod collators;
 mod emergency;
 mod genesis;
 mod limits;

@@ -14,6 +14,7 @@ use io_runtime::{
 	Runtime, System, UncheckedExtrinsic,
 };
 use sp_core::{sr25519, Pair, H256};
+use sp_runtime::Perbill;
 use sp_keyring::Sr25519Keyring::{Bob, Charlie};
 use sp_runtime::transaction_validity::InvalidTransaction;
 

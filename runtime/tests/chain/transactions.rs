@@ -3,9 +3,9 @@
 use crate::support::{account, signed, signed_with, Chain};
 use frame_support::assert_ok;
 use io_runtime::{
-	configs::{StakingPot, TreasuryAccount},
+	configs::TreasuryAccount,
 	constants::*,
-	genesis_config_presets::ENDOWMENT,
+	genesis_config_presets::{COLLATOR_STAKE, ENDOWMENT},
 	Balances, RuntimeCall,
 };
 use sp_keyring::Sr25519Keyring::{Alice, Bob, Charlie};
@@ -27,17 +27,15 @@ fn should_move_money_and_charge_a_fee_when_transfer_is_signed() {
 }
 
 #[test]
-fn should_split_the_fee_between_treasury_and_collators() {
+fn should_split_the_fee_between_treasury_and_author() {
 	let mut chain = Chain::development();
 	chain.must([(Charlie, transfer(5 * IO))]);
 	chain.state(|| {
 		let fee = ENDOWMENT - 5 * IO - Balances::free_balance(account(Charlie));
 		let treasury = Balances::free_balance(TreasuryAccount::get()) - EXISTENTIAL_DEPOSIT;
 		assert_eq!(treasury, fee / 2);
-		// The pot pays half of what it has to each author: here to Alice, in the same block or the next.
-		let pot = Balances::free_balance(StakingPot::get()) - EXISTENTIAL_DEPOSIT;
-		let author = Balances::free_balance(account(Alice)) - ENDOWMENT;
-		assert_eq!(pot + author, fee - fee / 2);
+		let author = Balances::free_balance(account(Alice)) + COLLATOR_STAKE - ENDOWMENT;
+		assert_eq!(author, fee - fee / 2);
 	});
 }
 
@@ -47,7 +45,7 @@ fn should_give_the_tip_to_the_author() {
 	let tip = IO;
 	let transaction = chain.state(|| signed_with(Charlie, transfer(1), 0, tip));
 	assert_ok!(chain.run([transaction])[0].unwrap());
-	chain.state(|| assert!(Balances::free_balance(account(Alice)) >= ENDOWMENT + tip));
+	chain.state(|| assert!(Balances::free_balance(account(Alice)) >= ENDOWMENT - COLLATOR_STAKE + tip));
 }
 
 #[test]
