@@ -806,7 +806,7 @@ pub mod pallet {
 
 		/// Brings a hold in line with the worth of its position: mints rewards into it, burns slashes out of it. For
 		/// anybody: a delegator's position from which somebody else collects a slash pays that account 1 % of it, out of
-		/// its own stake.
+		/// the stake that is left and at most 1 % of that.
 		///
 		/// In a pool that slashes have emptied, the position's shares are sold to it, so that the pool can begin anew.
 		///

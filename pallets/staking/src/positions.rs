@@ -120,12 +120,12 @@ impl<T: Config> Pallet<T> {
 				PositionOf::<T>::default()
 			},
 		};
+		T::Currency::hold(&HoldReason::Stake.into(), who, value)?;
 		let shares = ledger.active.buy(value).ok_or(Error::<T>::PoolEmptied)?;
 		position.shares = position.shares.saturating_add(shares);
 		// The price that it paid counts, not what rounding has left of it.
 		let before = ledger.active.worth(position.shares - shares);
 		Self::check_least(who, operator, before.saturating_add(value))?;
-		T::Currency::hold(&HoldReason::Stake.into(), who, value)?;
 		position.held = position.held.saturating_add(value);
 		if who == operator {
 			ledger.own = position.shares;
@@ -245,21 +245,12 @@ impl<T: Config> Pallet<T> {
 			let most = ledger.own_stake().saturating_mul(LEVERAGE);
 			ensure!(ledger.locked <= most, Error::<T>::InsufficientFree);
 		}
-		Self::shed_dust(&who, &operator, &ledger, &mut position)?;
+		// The pool has kept a fraction.
+		Self::sync(&who, &operator, &ledger, &mut position)?;
 		Self::put_position(&who, &operator, position, ledger);
 		let due = Self::due(Self::current_era());
 		Self::deposit_event(Event::Unbonded { delegator: who, operator, value, due });
 		Ok(())
-	}
-
-	/// Brings the hold in line again after shares were sold, of which the pool has kept a fraction.
-	fn shed_dust(
-		who: &T::AccountId,
-		operator: &T::AccountId,
-		ledger: &Ledger,
-		position: &mut PositionOf<T>,
-	) -> DispatchResult {
-		Self::sync(who, operator, ledger, position).map(|_| ())
 	}
 
 	pub(crate) fn do_withdraw(who: T::AccountId, operator: T::AccountId) -> DispatchResult {
@@ -320,7 +311,7 @@ impl<T: Config> Pallet<T> {
 			Self::pay_bounty(&caller, &delegator, &mut ledger, &mut position, BOUNTY * burnt)?
 		};
 		if bounty > 0 {
-			Self::shed_dust(&delegator, &operator, &ledger, &mut position)?;
+			Self::sync(&delegator, &operator, &ledger, &mut position)?;
 		}
 		// A pending slash may still be cancelled, and then its shares are worth something again.
 		if ledger.active.is_emptied() && ledger.pending == 0 && position.shares > 0 {
@@ -355,7 +346,8 @@ impl<T: Config> Pallet<T> {
 		most: Balance,
 	) -> Result<Balance, DispatchError> {
 		let spare = ledger.cover().saturating_sub(ledger.locked);
-		let most = most.min(spare).min(ledger.active.worth(position.shares));
+		// Never more than the same part of what the slash has left.
+		let most = most.min(spare).min(BOUNTY * ledger.active.worth(position.shares));
 		if most == 0 {
 			return Ok(0);
 		}

@@ -26,7 +26,7 @@ fn should_refuse_lock_when_too_little_is_free() {
 #[test]
 fn should_refuse_lock_when_stake_is_unbonding() {
 	ExtBuilder::default().with_operator(ALICE, 300).build_and_execute(|| {
-		assert_ok!(IoStaking::unbond(RuntimeOrigin::signed(ALICE), 200));
+		assert_ok!(IoStaking::unbond(signed(ALICE), ALICE, 200));
 		assert_noop!(IoStaking::lock(&ALICE, 101), Error::<Test>::InsufficientFree);
 	});
 }
@@ -78,5 +78,32 @@ fn should_shrink_bonds_when_a_slash_leaves_less() {
 		assert_ok!(IoStaking::lock(&ALICE, 80));
 		report(1, ALICE, 70);
 		assert_eq!(IoStaking::locked(&ALICE), 30);
+	});
+}
+
+#[test]
+fn should_lock_delegated_stake_up_to_five_times_the_own() {
+	ExtBuilder::default().with_operator(ALICE, 100).build_and_execute(|| {
+		delegate(BOB, ALICE, 300);
+		assert_eq!((IoStaking::stake(&ALICE), IoStaking::free(&ALICE)), (100, 400));
+		delegate(BOB, ALICE, 300);
+		assert_eq!((IoStaking::stake(&ALICE), IoStaking::free(&ALICE)), (100, 500));
+		assert_noop!(IoStaking::lock(&ALICE, 501), Error::<Test>::InsufficientFree);
+		assert_ok!(IoStaking::lock(&ALICE, 500));
+	});
+}
+
+#[test]
+fn should_let_delegators_unbond_and_refuse_withdrawal_when_all_is_locked() {
+	ExtBuilder::default().with_operator(ALICE, 100).build_and_execute(|| {
+		delegate(BOB, ALICE, 400);
+		assert_ok!(IoStaking::lock(&ALICE, 500));
+		assert_ok!(IoStaking::unbond(signed(BOB), ALICE, 400));
+		assert_eq!(IoStaking::free(&ALICE), 0);
+		run_to_era(UNBONDING);
+		assert_noop!(IoStaking::withdraw(signed(BOB), ALICE), Error::<Test>::BondsLocked);
+		IoStaking::unlock(&ALICE, 400);
+		assert_ok!(IoStaking::withdraw(signed(BOB), ALICE));
+		assert_eq!(free(BOB), FUNDS);
 	});
 }

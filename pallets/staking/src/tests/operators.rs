@@ -2,19 +2,17 @@
 
 use frame_support::{assert_noop, assert_ok, traits::Hooks};
 use io_primitives::Bonding;
-use sp_runtime::TokenError;
+use sp_runtime::{Perbill, TokenError};
 
-use crate::{mock::*, Error, Event, Ledgers, Metadata, MetadataOf, OperatorView, UnbondingChunk};
+use crate::{mock::*, Error, Event, LeavingView, Ledgers, Metadata, MetadataOf, OperatorView};
 
-fn signed(who: AccountId) -> RuntimeOrigin {
-	RuntimeOrigin::signed(who)
-}
+const COMMISSION: Perbill = Perbill::from_percent(10);
 
 #[test]
 fn should_hold_the_stake_when_registering() {
 	ExtBuilder::default().build_and_execute(|| {
 		let metadata = Metadata::try_from(b"alice".to_vec()).unwrap();
-		assert_ok!(IoStaking::register_operator(signed(ALICE), 500, metadata));
+		assert_ok!(IoStaking::register_operator(signed(ALICE), 500, COMMISSION, metadata));
 		assert!(IoStaking::is_operator(&ALICE));
 		assert_eq!(held(ALICE), 500);
 		assert_eq!(Balances::free_balance(ALICE), FUNDS - 500);
@@ -26,7 +24,7 @@ fn should_hold_the_stake_when_registering() {
 fn should_refuse_registration_when_already_operator() {
 	ExtBuilder::default().with_operator(ALICE, 500).build_and_execute(|| {
 		assert_noop!(
-			IoStaking::register_operator(signed(ALICE), 500, Metadata::default()),
+			IoStaking::register_operator(signed(ALICE), 500, COMMISSION, Metadata::default()),
 			Error::<Test>::AlreadyOperator
 		);
 	});
@@ -36,7 +34,12 @@ fn should_refuse_registration_when_already_operator() {
 fn should_refuse_registration_when_stake_is_below_minimum() {
 	ExtBuilder::default().build_and_execute(|| {
 		assert_noop!(
-			IoStaking::register_operator(signed(ALICE), MIN_STAKE - 1, Metadata::default()),
+			IoStaking::register_operator(
+				signed(ALICE),
+				MIN_STAKE - 1,
+				COMMISSION,
+				Metadata::default()
+			),
 			Error::<Test>::StakeTooLow
 		);
 	});
@@ -46,7 +49,7 @@ fn should_refuse_registration_when_stake_is_below_minimum() {
 fn should_refuse_registration_when_stake_takes_the_existential_deposit() {
 	ExtBuilder::default().build_and_execute(|| {
 		assert_noop!(
-			IoStaking::register_operator(signed(ALICE), FUNDS, Metadata::default()),
+			IoStaking::register_operator(signed(ALICE), FUNDS, COMMISSION, Metadata::default()),
 			TokenError::FundsUnavailable
 		);
 	});
@@ -108,41 +111,50 @@ fn should_refuse_bond_extra_when_funds_are_missing() {
 #[test]
 fn should_keep_the_money_on_hold_when_unbonding() {
 	ExtBuilder::default().with_operator(ALICE, 300).build_and_execute(|| {
-		assert_ok!(IoStaking::unbond(signed(ALICE), 200));
+		assert_ok!(IoStaking::unbond(signed(ALICE), ALICE, 200));
 		assert_eq!(held(ALICE), 300);
 		assert_eq!(IoStaking::free(&ALICE), 100);
-		assert_eq!(events(), [Event::Unbonded { operator: ALICE, value: 200, due: 1 + UNBONDING }]);
+		assert_eq!(
+			events(),
+			[Event::Unbonded { delegator: ALICE, operator: ALICE, value: 200, due: UNBONDING }]
+		);
 	});
 }
 
 #[test]
 fn should_refuse_unbond_when_not_operator() {
 	ExtBuilder::default().build_and_execute(|| {
-		assert_noop!(IoStaking::unbond(signed(ALICE), 1), Error::<Test>::NotOperator);
+		assert_noop!(IoStaking::unbond(signed(ALICE), ALICE, 1), Error::<Test>::NotOperator);
 	});
 }
 
 #[test]
 fn should_refuse_unbond_when_value_is_zero() {
 	ExtBuilder::default().with_operator(ALICE, 300).build_and_execute(|| {
-		assert_noop!(IoStaking::unbond(signed(ALICE), 0), Error::<Test>::ZeroValue);
+		assert_noop!(IoStaking::unbond(signed(ALICE), ALICE, 0), Error::<Test>::ZeroValue);
 	});
 }
 
 #[test]
 fn should_refuse_unbond_when_stake_is_locked() {
 	ExtBuilder::default().with_operator(ALICE, 300).build_and_execute(|| {
-		assert_ok!(IoStaking::lock(&ALICE, 101));
-		assert_noop!(IoStaking::unbond(signed(ALICE), 200), Error::<Test>::InsufficientFree);
-		assert_ok!(IoStaking::unbond(signed(ALICE), 199));
+		// A fifth of the bonds must be covered by the own stake.
+		assert_ok!(IoStaking::bond_extra(signed(ALICE), 700));
+		assert_ok!(IoStaking::lock(&ALICE, 1_000));
+		assert_noop!(IoStaking::unbond(signed(ALICE), ALICE, 801), Error::<Test>::InsufficientFree);
+		assert_noop!(
+			IoStaking::unbond(signed(ALICE), ALICE, 1_000),
+			Error::<Test>::InsufficientFree
+		);
+		assert_ok!(IoStaking::unbond(signed(ALICE), ALICE, 800));
 	});
 }
 
 #[test]
 fn should_refuse_unbond_when_too_little_would_stay() {
 	ExtBuilder::default().with_operator(ALICE, 300).build_and_execute(|| {
-		assert_noop!(IoStaking::unbond(signed(ALICE), 201), Error::<Test>::StakeTooLow);
-		assert_ok!(IoStaking::unbond(signed(ALICE), 300));
+		assert_noop!(IoStaking::unbond(signed(ALICE), ALICE, 201), Error::<Test>::StakeTooLow);
+		assert_ok!(IoStaking::unbond(signed(ALICE), ALICE, 300));
 	});
 }
 
@@ -150,68 +162,81 @@ fn should_refuse_unbond_when_too_little_would_stay() {
 fn should_refuse_unbond_when_all_chunks_are_in_use() {
 	ExtBuilder::default().with_operator(ALICE, 300).build_and_execute(|| {
 		for _ in 0..MAX_UNBONDING {
-			assert_ok!(IoStaking::unbond(signed(ALICE), 10));
-			run_to_block(System::block_number() + 1);
+			assert_ok!(IoStaking::unbond(signed(ALICE), ALICE, 10));
+			run_to_era(IoStaking::current_era() + 1);
 		}
-		assert_noop!(IoStaking::unbond(signed(ALICE), 10), Error::<Test>::TooManyUnbonding);
+		assert_noop!(IoStaking::unbond(signed(ALICE), ALICE, 10), Error::<Test>::TooManyUnbonding);
 	});
 }
 
 #[test]
-fn should_share_a_chunk_when_unbonding_twice_in_a_block() {
+fn should_share_a_chunk_when_unbonding_twice_in_an_era() {
 	ExtBuilder::default().with_operator(ALICE, 300).build_and_execute(|| {
-		assert_ok!(IoStaking::unbond(signed(ALICE), 10));
-		assert_ok!(IoStaking::unbond(signed(ALICE), 15));
-		let view = IoStaking::operator(ALICE).unwrap();
-		assert_eq!(view.unbonding, [UnbondingChunk { value: 25, due: 1 + UNBONDING }]);
+		assert_ok!(IoStaking::unbond(signed(ALICE), ALICE, 10));
+		run_to_block(ERA - 1);
+		assert_ok!(IoStaking::unbond(signed(ALICE), ALICE, 15));
+		let view = IoStaking::position(ALICE).remove(0);
+		assert_eq!(view.unbonding, [LeavingView { value: 25, due: UNBONDING }]);
 	});
 }
 
 #[test]
 fn should_free_the_stake_when_withdrawing_after_the_unbonding_time() {
 	ExtBuilder::default().with_operator(ALICE, 300).build_and_execute(|| {
-		assert_ok!(IoStaking::unbond(signed(ALICE), 100));
-		run_to_block(2);
-		assert_ok!(IoStaking::unbond(signed(ALICE), 50));
-		run_to_block(1 + UNBONDING);
+		assert_ok!(IoStaking::unbond(signed(ALICE), ALICE, 100));
+		run_to_era(1);
+		assert_ok!(IoStaking::unbond(signed(ALICE), ALICE, 50));
+		run_to_era(UNBONDING);
 		events();
-		assert_ok!(IoStaking::withdraw(signed(ALICE)));
+		assert_ok!(IoStaking::withdraw(signed(ALICE), ALICE));
 		assert_eq!(held(ALICE), 200);
 		assert_eq!(Balances::free_balance(ALICE), FUNDS - 200);
-		assert_eq!(events(), [Event::Withdrawn { operator: ALICE, value: 100 }]);
+		assert_eq!(events(), [Event::Withdrawn { delegator: ALICE, operator: ALICE, value: 100 }]);
 	});
 }
 
 #[test]
 fn should_refuse_withdraw_when_nothing_is_due() {
 	ExtBuilder::default().with_operator(ALICE, 300).build_and_execute(|| {
-		assert_ok!(IoStaking::unbond(signed(ALICE), 100));
-		run_to_block(UNBONDING);
-		assert_noop!(IoStaking::withdraw(signed(ALICE)), Error::<Test>::NothingToWithdraw);
+		assert_ok!(IoStaking::unbond(signed(ALICE), ALICE, 100));
+		run_to_block(UNBONDING * ERA - 1);
+		assert_noop!(IoStaking::withdraw(signed(ALICE), ALICE), Error::<Test>::NothingToWithdraw);
+	});
+}
+
+#[test]
+fn should_refuse_withdraw_when_bonds_need_the_stake() {
+	ExtBuilder::default().with_operator(ALICE, 300).build_and_execute(|| {
+		assert_ok!(IoStaking::lock(&ALICE, 300));
+		assert_ok!(IoStaking::unbond(signed(ALICE), ALICE, 200));
+		run_to_era(UNBONDING);
+		assert_noop!(IoStaking::withdraw(signed(ALICE), ALICE), Error::<Test>::BondsLocked);
+		IoStaking::unlock(&ALICE, 200);
+		assert_ok!(IoStaking::withdraw(signed(ALICE), ALICE));
 	});
 }
 
 #[test]
 fn should_refuse_withdraw_when_not_operator() {
 	ExtBuilder::default().build_and_execute(|| {
-		assert_noop!(IoStaking::withdraw(signed(ALICE)), Error::<Test>::NotOperator);
+		assert_noop!(IoStaking::withdraw(signed(ALICE), ALICE), Error::<Test>::NotOperator);
 	});
 }
 
 #[test]
 fn should_forget_the_operator_when_all_is_withdrawn() {
 	ExtBuilder::default().with_operator(ALICE, 300).build_and_execute(|| {
-		assert_ok!(IoStaking::unbond(signed(ALICE), 300));
-		run_to_block(1 + UNBONDING);
+		assert_ok!(IoStaking::unbond(signed(ALICE), ALICE, 300));
+		run_to_era(UNBONDING);
 		events();
-		assert_ok!(IoStaking::withdraw(signed(ALICE)));
+		assert_ok!(IoStaking::withdraw(signed(ALICE), ALICE));
 		assert!(!IoStaking::is_operator(&ALICE));
 		assert!(!MetadataOf::<Test>::contains_key(ALICE));
 		assert_eq!(Balances::free_balance(ALICE), FUNDS);
 		assert_eq!(
 			events(),
 			[
-				Event::Withdrawn { operator: ALICE, value: 300 },
+				Event::Withdrawn { delegator: ALICE, operator: ALICE, value: 300 },
 				Event::OperatorRemoved { operator: ALICE }
 			]
 		);
@@ -221,10 +246,10 @@ fn should_forget_the_operator_when_all_is_withdrawn() {
 #[test]
 fn should_keep_the_ledger_when_a_slash_is_pending() {
 	ExtBuilder::default().with_operator(ALICE, 300).build_and_execute(|| {
-		SlashDefer::set(UNBONDING + 5);
+		SlashDefer::set(UNBONDING * ERA + 5);
 		report(1, ALICE, 300);
-		run_to_block(1 + UNBONDING);
-		assert_noop!(IoStaking::withdraw(signed(ALICE)), Error::<Test>::NothingToWithdraw);
+		run_to_era(UNBONDING);
+		assert_noop!(IoStaking::withdraw(signed(ALICE), ALICE), Error::<Test>::NothingToWithdraw);
 		assert!(Ledgers::<Test>::contains_key(ALICE));
 	});
 }
@@ -234,7 +259,8 @@ fn should_forget_the_operator_when_all_was_slashed() {
 	ExtBuilder::default().with_operator(ALICE, 300).build_and_execute(|| {
 		report(1, ALICE, 300);
 		run_to_block(1 + DEFER);
-		assert_ok!(IoStaking::withdraw(signed(ALICE)));
+		assert_noop!(IoStaking::bond_extra(signed(ALICE), 500), Error::<Test>::PoolEmptied);
+		assert_ok!(IoStaking::unbond(signed(ALICE), ALICE, 1));
 		assert!(!IoStaking::is_operator(&ALICE));
 	});
 }
@@ -243,18 +269,24 @@ fn should_forget_the_operator_when_all_was_slashed() {
 fn should_tell_everything_when_an_operator_is_viewed() {
 	ExtBuilder::default().build_and_execute(|| {
 		let metadata = Metadata::try_from(b"alice".to_vec()).unwrap();
-		assert_ok!(IoStaking::register_operator(signed(ALICE), 500, metadata));
-		assert_ok!(IoStaking::unbond(signed(ALICE), 100));
+		assert_ok!(IoStaking::register_operator(signed(ALICE), 500, COMMISSION, metadata));
+		assert_ok!(IoStaking::unbond(signed(ALICE), ALICE, 100));
 		assert_ok!(IoStaking::lock(&ALICE, 70));
+		// Taken from what is active and what leaves alike: 4/5 and 1/5 of it.
 		report(1, ALICE, 30);
 		assert_eq!(
 			IoStaking::operator(ALICE),
 			Some(OperatorView {
-				active: 370,
+				active: 376,
+				own: 376,
 				locked: 70,
-				free: 300,
-				unbonding: vec![UnbondingChunk { value: 100, due: 1 + UNBONDING }],
+				free: 306,
+				leaving: 94,
 				pending: 30,
+				holders: 1,
+				commission: COMMISSION,
+				work: 0,
+				candidate: false,
 				metadata: b"alice".to_vec(),
 			})
 		);

@@ -8,7 +8,7 @@ use frame_support::{
 use io_primitives::{Bonding, OffenceReason, Slashing};
 use sp_runtime::DispatchError;
 
-use crate::{mock::*, Error, Event, Offences, Queue, Slashes, UnbondingChunk, WeightInfo};
+use crate::{mock::*, Error, Event, Offences, Queue, Slashes, WeightInfo};
 
 #[test]
 fn should_pay_half_to_the_harmed_and_burn_the_rest_when_due() {
@@ -16,9 +16,10 @@ fn should_pay_half_to_the_harmed_and_burn_the_rest_when_due() {
 		let issuance = Balances::total_issuance();
 		// Alice's device missed its duty, which cost Bob 1,000.
 		assert_eq!(report_harm(1, ALICE, 101, (BOB, 1_000)), 101);
-		// Her stake is smaller at once; the money has not moved yet.
+		// Her stake is smaller at once, and so is her hold; supply is not.
 		assert_eq!(IoStaking::free(&ALICE), 199);
-		assert_eq!(held(ALICE), 300);
+		assert_eq!(held(ALICE), 199);
+		assert_eq!(IoStaking::supply(), issuance);
 
 		run_to_block(1 + DEFER);
 		assert_eq!(held(ALICE), 199);
@@ -53,7 +54,7 @@ fn should_wait_when_the_slash_is_not_due() {
 	ExtBuilder::default().with_operator(ALICE, 300).build_and_execute(|| {
 		report(1, ALICE, 100);
 		run_to_block(DEFER);
-		assert_eq!(held(ALICE), 300);
+		assert_eq!(Slashes::<Test>::iter().count(), 1);
 	});
 }
 
@@ -109,24 +110,85 @@ fn should_take_all_there_is_when_the_offence_costs_more() {
 }
 
 #[test]
-fn should_take_the_youngest_chunk_first_when_active_stake_is_used_up() {
+fn should_take_from_all_in_proportion_when_some_are_leaving() {
 	ExtBuilder::default().with_operator(ALICE, 300).build_and_execute(|| {
-		assert_ok!(IoStaking::unbond(RuntimeOrigin::signed(ALICE), 100));
-		run_to_block(2);
-		assert_ok!(IoStaking::unbond(RuntimeOrigin::signed(ALICE), 50));
-		assert_eq!(report(1, ALICE, 190), 190);
-		let view = IoStaking::operator(ALICE).unwrap();
-		assert_eq!(view.active, 0);
+		delegate(BOB, ALICE, 500);
+		delegate(CHARLIE, ALICE, 200);
+		assert_ok!(IoStaking::unbond(signed(BOB), ALICE, 400));
+		run_to_era(1);
+		assert_ok!(IoStaking::unbond(signed(CHARLIE), ALICE, 200));
+		assert_eq!(report_since(1, ALICE, 500, 1), 500);
 		assert_eq!(
-			view.unbonding,
-			[
-				UnbondingChunk { value: 100, due: 1 + UNBONDING },
-				UnbondingChunk { value: 10, due: 2 + UNBONDING }
-			]
+			(worth(ALICE, ALICE), worth(BOB, ALICE), worth(CHARLIE, ALICE)),
+			(150, 250, 100)
 		);
-		assert_eq!(report(2, ALICE, 20), 20);
-		let view = IoStaking::operator(ALICE).unwrap();
-		assert_eq!(view.unbonding, [UnbondingChunk { value: 90, due: 1 + UNBONDING }]);
+	});
+}
+
+#[test]
+fn should_spare_who_left_before_the_duty_began() {
+	ExtBuilder::default().with_operator(ALICE, 300).build_and_execute(|| {
+		delegate(BOB, ALICE, 300);
+		assert_ok!(IoStaking::unbond(signed(BOB), ALICE, 300));
+		run_to_era(1);
+		assert_eq!(report(1, ALICE, 1_000), 300);
+		assert_eq!((worth(ALICE, ALICE), worth(BOB, ALICE)), (0, 300));
+	});
+}
+
+#[test]
+fn should_spare_what_is_due_for_withdrawal() {
+	ExtBuilder::default().with_operator(ALICE, 300).build_and_execute(|| {
+		delegate(BOB, ALICE, 300);
+		assert_ok!(IoStaking::unbond(signed(BOB), ALICE, 300));
+		run_to_era(UNBONDING);
+		assert_eq!(report_since(1, ALICE, 1_000, 1), 300);
+		assert_eq!(worth(BOB, ALICE), 300);
+	});
+}
+
+#[test]
+fn should_spare_who_joined_after_the_report() {
+	ExtBuilder::default().with_operator(ALICE, 300).build_and_execute(|| {
+		report(1, ALICE, 150);
+		delegate(BOB, ALICE, 150);
+		run_to_block(1 + DEFER);
+		assert_eq!((worth(ALICE, ALICE), worth(BOB, ALICE)), (150, 150));
+		assert_eq!(held(BOB), 150);
+	});
+}
+
+#[test]
+fn should_freeze_the_delegators_part_until_it_is_collected() {
+	ExtBuilder::default().with_operator(ALICE, 300).build_and_execute(|| {
+		delegate(BOB, ALICE, 300);
+		let supply = IoStaking::supply();
+		report_harm(1, ALICE, 200, (CHARLIE, 1_000));
+		run_to_block(1 + DEFER);
+		// The whole slash has left the supply or gone to the harmed party, and half of it is still in Bob's hold.
+		assert_eq!(free(CHARLIE), FUNDS + 100);
+		assert_eq!(IoStaking::supply(), supply - 100);
+		assert_eq!(Balances::total_issuance(), supply);
+		let view = IoStaking::position(BOB).remove(0);
+		assert_eq!((view.worth, view.held, view.uncollected), (200, 300, 100));
+		assert_ok!(IoStaking::settle(signed(BOB), BOB, ALICE));
+		assert_eq!(held(BOB), 200);
+		assert_eq!(Balances::total_issuance(), supply - 100);
+	});
+}
+
+#[test]
+fn should_give_it_to_the_operator_when_cancelled_after_all_have_left() {
+	ExtBuilder::default().with_operator(ALICE, 300).build_and_execute(|| {
+		SlashDefer::set(100);
+		report(1, ALICE, 300);
+		assert_ok!(IoStaking::unbond(signed(ALICE), ALICE, 1));
+		assert!(IoStaking::is_operator(&ALICE));
+		assert_eq!(held(ALICE), 0);
+		assert_ok!(IoStaking::cancel_slash(RuntimeOrigin::root(), 0));
+		assert_eq!(IoStaking::free(&ALICE), 300);
+		assert_ok!(IoStaking::settle(signed(BOB), ALICE, ALICE));
+		assert_eq!(held(ALICE), 300);
 	});
 }
 
@@ -155,6 +217,8 @@ fn should_give_the_stake_back_when_cancelled() {
 		assert_eq!(events(), [Event::SlashCancelled { id: 0, operator: ALICE, amount: 100 }]);
 		assert_eq!(IoStaking::free(&ALICE), 300);
 		run_to_block(1 + DEFER);
+		assert_ok!(IoStaking::settle(signed(BOB), ALICE, ALICE));
+		assert_eq!(held(ALICE), 300);
 		assert_eq!(Balances::total_issuance(), issuance);
 		assert_eq!(Queue::<Test>::get().first, 1);
 	});
@@ -164,10 +228,7 @@ fn should_give_the_stake_back_when_cancelled() {
 fn should_refuse_to_cancel_when_not_admin() {
 	ExtBuilder::default().with_operator(ALICE, 300).build_and_execute(|| {
 		report(1, ALICE, 100);
-		assert_noop!(
-			IoStaking::cancel_slash(RuntimeOrigin::signed(ALICE), 0),
-			DispatchError::BadOrigin
-		);
+		assert_noop!(IoStaking::cancel_slash(signed(ALICE), 0), DispatchError::BadOrigin);
 	});
 }
 
@@ -186,13 +247,10 @@ fn should_apply_for_anybody_when_due() {
 	ExtBuilder::default().with_operator(ALICE, 300).build_and_execute(|| {
 		report(1, ALICE, 100);
 		System::set_block_number(1 + DEFER);
-		let info = IoStaking::apply_slash(RuntimeOrigin::signed(CHARLIE), 0).unwrap();
+		let info = IoStaking::apply_slash(signed(CHARLIE), 0).unwrap();
 		assert_eq!(info.pays_fee, frame_support::dispatch::Pays::No);
 		assert_eq!(held(ALICE), 200);
-		assert_noop!(
-			IoStaking::apply_slash(RuntimeOrigin::signed(CHARLIE), 0),
-			Error::<Test>::UnknownSlash
-		);
+		assert_noop!(IoStaking::apply_slash(signed(CHARLIE), 0), Error::<Test>::UnknownSlash);
 	});
 }
 
@@ -201,10 +259,7 @@ fn should_refuse_to_apply_when_not_due() {
 	ExtBuilder::default().with_operator(ALICE, 300).build_and_execute(|| {
 		report(1, ALICE, 100);
 		System::set_block_number(DEFER);
-		assert_noop!(
-			IoStaking::apply_slash(RuntimeOrigin::signed(CHARLIE), 0),
-			Error::<Test>::NotDue
-		);
+		assert_noop!(IoStaking::apply_slash(signed(CHARLIE), 0), Error::<Test>::NotDue);
 	});
 }
 
@@ -268,7 +323,7 @@ fn should_not_wait_for_older_ones_when_applied_by_hand() {
 		report(2, ALICE, 10);
 		run_to_block(2);
 		assert_eq!(Slashes::<Test>::iter().count(), 2);
-		assert_ok!(IoStaking::apply_slash(RuntimeOrigin::signed(CHARLIE), 1));
+		assert_ok!(IoStaking::apply_slash(signed(CHARLIE), 1));
 		run_to_block(1 + DEFER);
 		assert_eq!(Slashes::<Test>::iter().count(), 0);
 	});
@@ -277,14 +332,17 @@ fn should_not_wait_for_older_ones_when_applied_by_hand() {
 #[test]
 fn should_apply_the_slash_when_the_operator_left_meanwhile() {
 	ExtBuilder::default().with_operator(ALICE, 300).build_and_execute(|| {
-		SlashDefer::set(UNBONDING + 5);
-		assert_ok!(IoStaking::unbond(RuntimeOrigin::signed(ALICE), 300));
+		SlashDefer::set(UNBONDING * ERA + 5);
+		let supply = IoStaking::supply();
+		assert_ok!(IoStaking::unbond(signed(ALICE), ALICE, 300));
 		report(1, ALICE, 100);
-		run_to_block(1 + UNBONDING);
-		assert_ok!(IoStaking::withdraw(RuntimeOrigin::signed(ALICE)));
-		assert_eq!(held(ALICE), 100);
+		run_to_era(UNBONDING);
+		assert_ok!(IoStaking::withdraw(signed(ALICE), ALICE));
+		assert_eq!((held(ALICE), free(ALICE)), (0, FUNDS - 100));
+		assert!(IoStaking::is_operator(&ALICE));
+		assert_eq!(IoStaking::supply(), supply);
 		run_to_block(1 + <SlashDefer as Get<u32>>::get());
-		assert_eq!(held(ALICE), 0);
-		assert_eq!(Balances::free_balance(ALICE), FUNDS - 100);
+		assert_eq!(IoStaking::supply(), supply - 100);
+		assert!(!IoStaking::is_operator(&ALICE));
 	});
 }
