@@ -1,0 +1,195 @@
+// Delegation: who shares an operator's pool earns with it and is slashed with it, to the unit.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { alice, fund, IO, key, minted, money, supply } from '../lib/accounts.js';
+import { Chain } from '../lib/chain.js';
+import { follow, PRICE, submit } from '../lib/jobs.js';
+import { view } from '../lib/reads.js';
+import { assertFails, eventsAt, one, send, sudo } from '../lib/tx.js';
+import { crew, dismiss, PURSE, STAKE } from '../lib/worker.js';
+
+const requester = key('//Requester/staking');
+const [early, leaving, later, saver, reporter] =
+	['early', 'leaving', 'later', 'saver', 'reporter'].map((name) => key(`//Delegator/${name}`));
+const BOND = 3n * 10n * PRICE;
+/** All rates of the chain are parts of this. */
+const BILLION = 1_000_000_000n;
+
+let chain;
+let workers = [];
+before(async () => {
+	chain = await Chain.start();
+	const [classId] = await chain.newClasses(1);
+	await fund(chain, [requester, early, leaving, later, saver, reporter], PURSE);
+	workers = await crew(chain, ['honest', 'honest', 'lying'], { name: '/staking', classId });
+	workers.classId = classId;
+});
+after(() => dismiss(chain, workers));
+
+const pool = (operator) => view(chain, 'IoStaking', 'operator', operator.address);
+const delegate = (who, operator, value) => send(chain, chain.api.tx.ioStaking.delegate(operator.address, value), who);
+const settle = (by, who, operator) => send(chain, chain.api.tx.ioStaking.settle(who.address, operator.address), by);
+const staked = async (who) => (await money(chain, who)).holds['ioStaking.stake'] ?? 0n;
+
+/** What an account has in an operator's pool. */
+async function position(who, operator) {
+	const found = await view(chain, 'IoStaking', 'position', who.address);
+	return found.find((each) => each.operator.eq(operator.address));
+}
+
+/** Waits for the end of an era; returns the block's hash and its event. */
+function eraEnd() {
+	return chain.until('an era ends', async (now) => {
+		const hash = await chain.api.rpc.chain.getBlockHash(now);
+		const event = (await eventsAt(chain, hash)).find((each) => chain.api.events.ioStaking.EraEnded.is(each));
+		return event && { hash, number: now, ...event.data };
+	}, 60);
+}
+
+test('should earn with a collator when an era ends, and have it all back after the waiting time', async () => {
+	const { api } = chain;
+	const start = await money(chain, saver);
+	const given = 500n * IO;
+	const { fee, events } = await delegate(saver, alice, given);
+	one(api, events, 'ioStaking', 'Delegated');
+	assert.equal(await staked(saver), given);
+	assert.equal((await money(chain, saver)).free, start.free - given - fee);
+
+	const { number } = await eraEnd();
+	const hash = await api.rpc.chain.getBlockHash(number);
+	const previous = await api.rpc.chain.getBlockHash(number - 1);
+	assert.equal(await supply(chain, hash), (await supply(chain, previous)) + (await minted(chain, hash)));
+	const earned = await position(saver, alice);
+	const reward = earned.unminted.toBigInt();
+	assert.ok(reward > 0n, 'the pool of the only author earns');
+	assert.equal(earned.worth.toBigInt(), given + reward);
+	assert.equal(await staked(saver), given, 'nothing is minted before somebody touches it');
+
+	const settled = await settle(reporter, saver, alice);
+	const { minted: now, burnt, bounty } = one(api, settled.events, 'ioStaking', 'Settled').data;
+	assert.ok(now.toBigInt() >= reward);
+	assert.deepEqual([burnt.toBigInt(), bounty.toBigInt()], [0n, 0n]);
+	assert.equal(await staked(saver), given + now.toBigInt());
+
+	const unbonded = await send(chain, api.tx.ioStaking.unbond(alice.address, PURSE), saver);
+	const { value, due } = one(api, unbonded.events, 'ioStaking', 'Unbonded').data;
+	assert.ok(value.toBigInt() >= given + reward);
+	await assertFails(chain, api.tx.ioStaking.withdraw(alice.address), saver, 'ioStaking', 'NothingToWithdraw');
+	await chain.until(`era ${due} begins`, async () => (await api.query.ioStaking.era()).index.gte(due), 130);
+	await send(chain, api.tx.ioStaking.withdraw(alice.address), saver);
+	const end = await money(chain, saver);
+	assert.deepEqual(end.holds, {});
+	assert.ok(end.total > start.total, 'the reward is more than the fees');
+	assert.equal(await position(saver, alice), undefined);
+});
+
+test('should slash who was in the pool and who has just left it, but nobody who joined later', async () => {
+	const { api } = chain;
+	const { operator } = workers[2];
+	const parts = { early: 300n * IO, leaving: 200n * IO };
+	await delegate(early, operator, parts.early);
+	await delegate(leaving, operator, parts.leaving);
+	await send(chain, api.tx.ioStaking.unbond(operator.address, parts.leaving), leaving);
+	const whole = STAKE + parts.early + parts.leaving;
+
+	const { id, number } = await submit(chain, requester, { class: workers.classId });
+	const { end, hash } = await follow(chain, id, number);
+	assert.equal(end.method, 'JobSettled');
+	const slash = one(api, await eventsAt(chain, hash), 'ioStaking', 'SlashReported').data;
+	const amount = slash.amount.toBigInt();
+	assert.equal(amount, BOND / 2n);
+	await delegate(later, operator, parts.early);
+
+	// Each loses its part; what cannot be divided costs no more than a unit.
+	const near = (found, expected, what) =>
+		assert.ok(found <= expected && expected - found <= 2n, `${what}: ${found} instead of ${expected}`);
+	const left = async (who) => {
+		const found = await position(who, operator);
+		return found.worth.toBigInt() + found.unbonding.reduce((sum, { value }) => sum + value.toBigInt(), 0n);
+	};
+	const rest = (part) => part - (part * amount) / whole;
+	near(await left(early), rest(parts.early), 'who was in the pool');
+	near(await left(leaving), rest(parts.leaving), 'who was leaving');
+	near(await left(operator), rest(STAKE), 'the operator');
+	near(await left(later), parts.early, 'who joined later');
+	const view = await pool(operator);
+	assert.equal(view.pending.toBigInt(), amount);
+
+	// A stranger collects the slash and is paid for it.
+	const before = await money(chain, reporter);
+	const done = await settle(reporter, early, operator);
+	const { burnt, bounty } = one(api, done.events, 'ioStaking', 'Settled').data;
+	near(burnt.toBigInt(), (parts.early * amount) / whole + 2n, 'what is burnt');
+	assert.equal(bounty.toBigInt(), burnt.toBigInt() / 100n);
+	assert.equal((await money(chain, reporter)).free, before.free - done.fee + bounty.toBigInt());
+	assert.equal(await staked(early), await left(early));
+});
+
+test('should give a cancelled slash back to the pool', async () => {
+	const { api } = chain;
+	const { operator } = workers[2];
+	const { id, number } = await submit(chain, requester, { class: workers.classId });
+	const { hash } = await follow(chain, id, number);
+	const slash = one(api, await eventsAt(chain, hash), 'ioStaking', 'SlashReported').data;
+	const active = (await pool(operator)).active.toBigInt();
+	await sudo(chain, api.tx.ioStaking.cancelSlash(slash.id), alice);
+	assert.equal((await pool(operator)).active.toBigInt(), active + slash.amount.toBigInt());
+});
+
+test('should pay operators for settled jobs when somebody claims for them', async () => {
+	const { api } = chain;
+	const { operator } = workers[0];
+	const { id, number } = await submit(chain, requester, { class: workers.classId });
+	await follow(chain, id, number);
+	const era = (await eraEnd()).era.toNumber();
+	const before = await money(chain, operator);
+	const { events } = await send(chain, api.tx.ioStaking.claim(era, operator.address), reporter);
+	const { value } = one(api, events, 'ioStaking', 'Claimed').data;
+	assert.ok(value.toBigInt() > 0n);
+	assert.equal((await money(chain, operator)).free, before.free + value.toBigInt());
+	await assertFails(chain, api.tx.ioStaking.claim(era, operator.address), reporter, 'ioStaking', 'NothingToClaim');
+	await assertFails(chain, api.tx.ioStaking.claim(era + 5, operator.address), reporter, 'ioStaking', 'EraNotOver');
+});
+
+test('should let an operator change its commission, and raise it only slowly', async () => {
+	const { api } = chain;
+	const { operator } = workers[1];
+	const percent = (number) => (BigInt(number) * BILLION) / 100n;
+	await send(chain, api.tx.ioStaking.setCommission(percent(1)), operator);
+	assert.equal((await pool(operator)).commission.toBigInt(), percent(1));
+	await assertFails(chain, api.tx.ioStaking.setCommission(percent(90)), operator, 'ioStaking', 'CommissionTooHigh');
+	await send(chain, api.tx.ioStaking.setCommission(0), operator);
+	assert.equal((await pool(operator)).commission.toBigInt(), 0n);
+});
+
+test('should let work count for a candidate when its operator backs it', async () => {
+	const { api } = chain;
+	const { operator } = workers[1];
+	await send(chain, api.tx.ioStaking.back(alice.address), operator);
+	assert.equal((await api.query.ioStaking.backing(operator.address)).unwrap().toString(), alice.address);
+	await send(chain, api.tx.ioStaking.back(null), operator);
+	assert.equal((await api.query.ioStaking.backing(operator.address)).isNone, true);
+	await assertFails(chain, api.tx.ioStaking.back(operator.address), workers[0].operator, 'ioStaking', 'NotCandidate');
+});
+
+test('should show collators, candidates and yield', async () => {
+	const [collator] = await view(chain, 'IoStaking', 'validators');
+	assert.equal(collator.who.toString(), alice.address);
+	assert.ok(collator.stake.toBigInt() >= 10_000n * IO);
+	const [best] = await view(chain, 'IoStaking', 'election_preview');
+	assert.equal(best.who.toString(), alice.address);
+	assert.equal(best.elected.isTrue, true);
+	const apy = await view(chain, 'IoStaking', 'apy');
+	assert.ok(apy.supply.toBigInt() > apy.staked.toBigInt());
+	assert.ok(apy.inflation.toBigInt() >= 2n * 10n ** 16n && apy.inflation.toBigInt() <= 8n * 10n ** 16n);
+});
+
+test('should let only the administrator name invulnerable collators', async () => {
+	const { api } = chain;
+	await assertFails(chain, api.tx.ioStaking.setInvulnerables([]), requester, 'system', 'BadOrigin').catch(() =>
+		assert.rejects(send(chain, api.tx.ioStaking.setInvulnerables([]), requester), /BadOrigin/));
+	await sudo(chain, api.tx.ioStaking.setInvulnerables([alice.address]), alice);
+	assert.deepEqual((await api.query.ioStaking.invulnerables()).map(String), [alice.address]);
+});
