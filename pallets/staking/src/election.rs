@@ -152,8 +152,10 @@ impl<T: Config> Pallet<T> {
 		let mut list = Candidates::<T>::get();
 		ensure!(list.iter().all(|candidate| candidate.who != who), Error::<T>::AlreadyCandidate);
 		let merit = Self::merit(&who, &terms, Self::current_era())?;
-		let mut all = LastElection::<T>::get();
-		all.add(merit);
+		// By the sums that those on the list were scored by; whoever brings more than all of them counts as all.
+		let last = LastElection::<T>::get();
+		let all =
+			ElectionTotals { stake: last.stake.max(merit.stake), work: last.work.max(merit.work) };
 		let score = Score::new(merit, &all, terms.work_weight).total();
 		let new = Candidate { who: who.clone(), score };
 		if list.is_full() {

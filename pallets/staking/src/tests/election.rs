@@ -142,7 +142,7 @@ fn should_stand_and_leave() {
 		assert_ok!(IoStaking::candidate(signed(DAVE), false));
 		assert_eq!(listed(), [CHARLIE, BOB, ALICE]);
 		assert_noop!(IoStaking::candidate(signed(DAVE), false), Error::<Test>::NotCandidate);
-		let score = SCALE * 25 / 85;
+		let score = SCALE * 25 / 60;
 		assert_eq!(
 			events(),
 			[Event::CandidateAdded { who: DAVE, score }, Event::CandidateRemoved { who: DAVE }]
@@ -196,8 +196,8 @@ fn should_remove_a_candidate_when_it_is_not_fit_any_more() {
 fn should_chill_a_collator_that_authors_nothing() {
 	three().build_and_execute(|| {
 		// From the second era on, the elected ones have seats for all of it.
-		Idle::set(vec![CHARLIE]);
 		run_to_era(1);
+		Idle::set(vec![CHARLIE]);
 		assert_eq!(Session::validators(), [CHARLIE, BOB]);
 		events();
 		run_to_era(2);
