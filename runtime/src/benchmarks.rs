@@ -42,6 +42,8 @@ frame_benchmarking::define_benchmarks!(
 	[pallet_tx_pause, TxPause]
 	[pallet_utility, Utility]
 	[pallet_xcm, XcmBench::<Runtime>]
+	[pallet_xcm_benchmarks::fungible, XcmFungible]
+	[pallet_xcm_benchmarks::generic, XcmGeneric]
 );
 
 impl frame_system_benchmarking::Config for Runtime {
@@ -74,21 +76,24 @@ parameter_types! {
 	pub const SiblingId: ParaId = ParaId::new(1000);
 }
 
+/// Makes deliveries to the relay chain and to the sibling possible.
+type DeliveryHelper = (
+	cumulus_primitives_utility::ToParentDeliveryHelper<
+		messages::XcmConfig,
+		ExistentialDepositAsset,
+		messages::PriceForParentDelivery,
+	>,
+	polkadot_runtime_common::xcm_sender::ToParachainDeliveryHelper<
+		messages::XcmConfig,
+		ExistentialDepositAsset,
+		messages::PriceForSiblingDelivery,
+		SiblingId,
+		ParachainSystem,
+	>,
+);
+
 impl pallet_xcm::benchmarking::Config for Runtime {
-	type DeliveryHelper = (
-		cumulus_primitives_utility::ToParentDeliveryHelper<
-			messages::XcmConfig,
-			ExistentialDepositAsset,
-			messages::PriceForParentDelivery,
-		>,
-		polkadot_runtime_common::xcm_sender::ToParachainDeliveryHelper<
-			messages::XcmConfig,
-			ExistentialDepositAsset,
-			messages::PriceForSiblingDelivery,
-			SiblingId,
-			ParachainSystem,
-		>,
-	);
+	type DeliveryHelper = DeliveryHelper;
 
 	fn reachable_dest() -> Option<Location> {
 		Some(Location::parent())
@@ -122,6 +127,100 @@ impl pallet_xcm::benchmarking::Config for Runtime {
 
 	fn get_asset() -> Asset {
 		Asset { id: AssetId(Location::here()), fun: Fungible(EXISTENTIAL_DEPOSIT) }
+	}
+}
+
+type XcmFungible = pallet_xcm_benchmarks::fungible::Pallet<Runtime>;
+type XcmGeneric = pallet_xcm_benchmarks::generic::Pallet<Runtime>;
+
+impl pallet_xcm_benchmarks::Config for Runtime {
+	type AccountIdConverter = messages::LocationToAccountId;
+	type DeliveryHelper = DeliveryHelper;
+	type XcmConfig = messages::XcmConfig;
+
+	fn valid_destination() -> Result<Location, BenchmarkError> {
+		Ok(Location::parent())
+	}
+
+	fn worst_case_holding(depositable_count: u32) -> xcm_executor::AssetsInHolding {
+		let most = messages::MaxAssetsIntoHolding::get();
+		pallet_xcm_benchmarks::generate_holding_assets(most.saturating_sub(depositable_count))
+	}
+}
+
+parameter_types! {
+	/// Nobody teleports to us.
+	pub const NoTeleporter: Option<(Location, Asset)> = None;
+	/// Nobody else is a reserve.
+	pub const NoReserve: Option<(Location, Asset)> = None;
+	/// Nothing is checked in or out.
+	pub const NotChecked: Option<(AccountId, xcm_builder::MintLocation)> = None;
+}
+
+fn coins() -> Asset {
+	Asset { id: AssetId(Location::here()), fun: Fungible(1_000 * IO) }
+}
+
+impl pallet_xcm_benchmarks::fungible::Config for Runtime {
+	type CheckedAccount = NotChecked;
+	type TransactAsset = Balances;
+	type TrustedReserve = NoReserve;
+	type TrustedTeleporter = NoTeleporter;
+
+	fn get_asset() -> Asset {
+		coins()
+	}
+}
+
+impl pallet_xcm_benchmarks::generic::Config for Runtime {
+	type RuntimeCall = RuntimeCall;
+	type TransactAsset = Balances;
+
+	fn worst_case_response() -> (u64, Response) {
+		(0, Response::Version(Default::default()))
+	}
+
+	fn worst_case_asset_exchange() -> Result<(Assets, Assets), BenchmarkError> {
+		Err(BenchmarkError::Skip)
+	}
+
+	fn universal_alias() -> Result<(Location, Junction), BenchmarkError> {
+		Err(BenchmarkError::Skip)
+	}
+
+	fn transact_origin_and_runtime_call() -> Result<(Location, RuntimeCall), BenchmarkError> {
+		let remark = Default::default();
+		Ok((Location::parent(), frame_system::Call::remark_with_event { remark }.into()))
+	}
+
+	fn subscribe_origin() -> Result<Location, BenchmarkError> {
+		Ok(Location::parent())
+	}
+
+	fn claimable_asset() -> Result<(Location, Location, Assets), BenchmarkError> {
+		Ok((Location::parent(), Location::here(), coins().into()))
+	}
+
+	fn worst_case_for_trader() -> Result<(Asset, WeightLimit), BenchmarkError> {
+		Ok((coins(), WeightLimit::Limited(Weight::from_parts(5_000, 5_000))))
+	}
+
+	fn unlockable_asset() -> Result<(Location, Location, Asset), BenchmarkError> {
+		Err(BenchmarkError::Skip)
+	}
+
+	fn export_message_origin_and_destination(
+	) -> Result<(Location, NetworkId, InteriorLocation), BenchmarkError> {
+		Err(BenchmarkError::Skip)
+	}
+
+	fn alias_origin() -> Result<(Location, Location), BenchmarkError> {
+		let origin = Location::new(1, [Parachain(SiblingId::get().into())]);
+		let target = Location::new(
+			1,
+			[Parachain(SiblingId::get().into()), AccountId32 { network: None, id: [1; 32] }],
+		);
+		Ok((origin, target))
 	}
 }
 

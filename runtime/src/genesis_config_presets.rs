@@ -7,9 +7,9 @@ use crate::{
 		TreasuryAccount,
 	},
 	constants::*,
-	AccountId, AuraId, Balance, BalancesConfig, BlockNumber,
-	IoAttestationConfig, IoJobsConfig, IoSetupConfig, IoStakingConfig, ParachainInfoConfig, PolkadotXcmConfig,
-	RuntimeGenesisConfig, SessionConfig, SessionKeys,
+	AccountId, AuraId, Balance, BalancesConfig, BlockNumber, IoAttestationConfig, IoJobsConfig,
+	IoSetupConfig, IoStakingConfig, ParachainInfoConfig, PolkadotXcmConfig, RuntimeGenesisConfig,
+	SessionConfig, SessionKeys,
 };
 use alloc::{vec, vec::Vec};
 use cumulus_primitives_core::ParaId;

@@ -38,8 +38,7 @@ pub mod pallet {
 	#[pallet::genesis_build]
 	impl<T: Config> BuildGenesisConfig for GenesisConfig<T> {
 		fn build(&self) {
-			let initial =
-				parameters::initial(self.slash_defer, self.eras, self.attestation);
+			let initial = parameters::initial(self.slash_defer, self.eras, self.attestation);
 			for parameter in initial {
 				if let (key, Some(value)) = parameter.into_parts() {
 					pallet_parameters::Parameters::<crate::Runtime>::insert(key, value);

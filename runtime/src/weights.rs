@@ -51,3 +51,6 @@ pub mod pallet_tx_pause;
 pub mod pallet_utility;
 /// Calls that send messages.
 pub mod pallet_xcm;
+pub mod pallet_xcm_benchmarks_fungible;
+pub mod pallet_xcm_benchmarks_generic;
+pub mod xcm;

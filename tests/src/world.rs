@@ -20,7 +20,7 @@ use subxt_signer::sr25519::Keypair;
 use crate::{
 	chain::{Chain, Included, Seen, account_of, address, call, call_value, decode, encoded_call},
 	files::FileServer,
-	money::{Books, JOB_DEPOSIT, JOB_ESCROW, burnt, minted, io},
+	money::{Books, JOB_DEPOSIT, JOB_ESCROW, burnt, io, minted},
 	node::Node,
 	process::{Binaries, Finished, run, tail},
 	puppet::Puppet,

@@ -1,10 +1,8 @@
 //! Balances and fees.
 
 use crate::{
-	configs::TreasuryAccount,
-	constants::*,
-	weights, AccountId, Authorship, Balance, Balances, Runtime, RuntimeEvent, RuntimeFreezeReason,
-	RuntimeHoldReason, System,
+	configs::TreasuryAccount, constants::*, weights, AccountId, Authorship, Balance, Balances,
+	Runtime, RuntimeEvent, RuntimeFreezeReason, RuntimeHoldReason, System,
 };
 use frame_support::{
 	parameter_types,

@@ -14,9 +14,9 @@ use io_runtime::{
 	Runtime, System, UncheckedExtrinsic,
 };
 use sp_core::{sr25519, Pair, H256};
-use sp_runtime::Perbill;
 use sp_keyring::Sr25519Keyring::{Bob, Charlie};
 use sp_runtime::transaction_validity::InvalidTransaction;
+use sp_runtime::Perbill;
 
 const STAKE: u128 = 10_000 * IO;
 const PRICE: u128 = MILLI_IO;

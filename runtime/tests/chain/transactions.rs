@@ -45,7 +45,9 @@ fn should_give_the_tip_to_the_author() {
 	let tip = IO;
 	let transaction = chain.state(|| signed_with(Charlie, transfer(1), 0, tip));
 	assert_ok!(chain.run([transaction])[0].unwrap());
-	chain.state(|| assert!(Balances::free_balance(account(Alice)) >= ENDOWMENT - COLLATOR_STAKE + tip));
+	chain.state(|| {
+		assert!(Balances::free_balance(account(Alice)) >= ENDOWMENT - COLLATOR_STAKE + tip)
+	});
 }
 
 #[test]

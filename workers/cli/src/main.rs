@@ -11,8 +11,8 @@ mod job;
 mod keys;
 mod operator;
 mod output;
-mod stake;
 mod serve;
+mod stake;
 
 use std::{process::ExitCode, time::Duration};
 

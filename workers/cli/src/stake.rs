@@ -150,8 +150,11 @@ fn parse_amount_or_all(text: &str) -> core::result::Result<Balance, String> {
 pub(crate) async fn run(command: StakeCommand, app: &App) -> Result<()> {
 	match command {
 		StakeCommand::Delegate { operator, amount, send } => {
-			let question =
-				format!("put {} on hold in the pool of {}?", money(amount), output::address(&operator));
+			let question = format!(
+				"put {} on hold in the pool of {}?",
+				money(amount),
+				output::address(&operator)
+			);
 			let arguments = (operator, Compact(amount)).encode();
 			send_call(STAKING, "delegate", arguments, &question, &send, app).await
 		},
@@ -246,8 +249,14 @@ async fn validators(app: &App) -> Result<()> {
 			.collect::<Vec<_>>(),
 	});
 	app.output.result(&json, || {
-		let mut table =
-			output::table(["collator", "stake", "its own", "commission", "blocks in this era", "seat"]);
+		let mut table = output::table([
+			"collator",
+			"stake",
+			"its own",
+			"commission",
+			"blocks in this era",
+			"seat",
+		]);
 		for validator in &validators {
 			table.add_row([
 				output::address(&validator.who),
@@ -283,8 +292,14 @@ async fn preview(app: &App) -> Result<()> {
 		if scores.is_empty() {
 			return "nobody stands for election; `io operator candidate` does".into();
 		}
-		let mut table =
-			output::table(["candidate", "stake", "score for stake", "score for work", "score", "seat"]);
+		let mut table = output::table([
+			"candidate",
+			"stake",
+			"score for stake",
+			"score for work",
+			"score",
+			"seat",
+		]);
 		for score in &scores {
 			let total = score.stake_score.saturating_add(score.work_score);
 			table.add_row([
