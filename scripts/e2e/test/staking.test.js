@@ -170,7 +170,7 @@ test('should let work count for a candidate when its operator backs it', async (
 	assert.equal((await api.query.ioStaking.backing(operator.address)).unwrap().toString(), alice.address);
 	await send(chain, api.tx.ioStaking.back(null), operator);
 	assert.equal((await api.query.ioStaking.backing(operator.address)).isNone, true);
-	await assertFails(chain, api.tx.ioStaking.back(operator.address), workers[0].operator, 'ioStaking', 'NotCandidate');
+	await assertFails(chain, api.tx.ioStaking.back(early.address), operator, 'ioStaking', 'NotOperator');
 });
 
 test('should show collators, candidates and yield', async () => {
