@@ -142,7 +142,7 @@ type Seen = BTreeMap<&'static str, u32>;
 
 impl Model {
 	fn new() -> Self {
-		Self { issuance: Balances::total_issuance(), ..Default::default() }
+		Self { issuance: IoStaking::supply(), ..Default::default() }
 	}
 
 	/// Reads the events since the last time and compares them with the state.
@@ -167,7 +167,7 @@ impl Model {
 			}
 		}
 		System::reset_events();
-		assert_eq!(Balances::total_issuance(), self.issuance, "invariant 9");
+		assert_eq!(IoStaking::supply(), self.issuance, "invariant 9");
 	}
 
 	fn note(&mut self, event: Event<Runtime>) {
@@ -401,9 +401,14 @@ fn perform(action: Action) {
 			let amount = Balance::from(amount);
 			let _ = match kind % 4 {
 				0 => IoStaking::bond_extra(operator, amount),
-				1 => IoStaking::unbond(operator, amount),
-				2 => IoStaking::withdraw(operator),
-				_ => IoStaking::register_operator(operator, amount, Default::default()),
+				1 => IoStaking::unbond(operator, account(worker(w)), amount),
+				2 => IoStaking::withdraw(operator, account(worker(w))),
+				_ => IoStaking::register_operator(
+					operator,
+					amount,
+					Default::default(),
+					Default::default(),
+				),
 			};
 		},
 		Action::CancelSlash { id } => {
