@@ -152,17 +152,13 @@ impl Model {
 				RuntimeEvent::IoJobs(event) => self.note(event),
 				// Money only leaves by burning fees and slashes.
 				RuntimeEvent::Balances(pallet_balances::Event::BurnedHeld {
-					reason,
+					reason: RuntimeHoldReason::IoJobs(HoldReason::JobEscrow),
 					amount,
 					..
-				}) => {
-					assert!(matches!(
-						reason,
-						RuntimeHoldReason::IoJobs(HoldReason::JobEscrow)
-							| RuntimeHoldReason::IoStaking(pallet_io_staking::HoldReason::Stake)
-					));
-					self.issuance -= amount;
-				},
+				}) => self.issuance -= amount,
+				RuntimeEvent::IoStaking(pallet_io_staking::Event::SlashApplied {
+					burnt, ..
+				}) => self.issuance -= burnt,
 				_ => {},
 			}
 		}
