@@ -150,7 +150,7 @@ impl<T: Config> Pallet<T> {
 		window: WindowId,
 		reason: OffenceReason,
 	) {
-		let Enrolment { device, operator, bond, .. } = enrolment;
+		let Enrolment { device, operator, bond, since: enrolment_since, .. } = enrolment;
 		Enrolments::<T>::remove(worker, device);
 		Self::drop_certificate(&worker, device);
 		// Bonds shrink with the stake that covers them, so this one is unlocked before it is taken.
@@ -159,8 +159,12 @@ impl<T: Config> Pallet<T> {
 		let id = (b"io/attestation/offence", worker, device, window)
 			.using_encoded(sp_io::hashing::blake2_256)
 			.into();
+		// Nothing is audited that long after its window opened.
+		let longest = T::CertificateTtl::get().saturating_add(T::RevealBlocks::get());
+		let since = enrolment_since.max(Self::now().saturating_sub(longest));
+		let harmed = None;
 		let offence =
-			Offence { id, operator: operator.clone(), amount: bond, reason, harmed: None };
+			Offence { id, operator: operator.clone(), since, amount: bond, reason, harmed };
 		let amount = T::Slashing::report(offence).unwrap_or_else(|error| {
 			// The operator has withdrawn all that was not locked; an earlier slash took the rest.
 			log::warn!(target: crate::LOG_TARGET, "nothing is left to slash: {error:?}");

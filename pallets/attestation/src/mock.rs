@@ -64,6 +64,7 @@ impl frame_system::Config for Runtime {
 parameter_types! {
 	pub const Ed: Balance = 10;
 	pub const MinOperatorStake: Balance = 1_000;
+	pub const StakingTreasury: AccountId = account(202);
 	pub static MinWindowGap: BlockNumber = 20;
 	pub static WindowOdds: Permill = Permill::one();
 	pub static WindowSlots: u32 = 10;
@@ -87,16 +88,14 @@ impl pallet_balances::Config for Runtime {
 	type AccountStore = System;
 }
 
+#[derive_impl(pallet_io_staking::config_preludes::TestDefaultConfig)]
 impl pallet_io_staking::Config for Runtime {
 	type Currency = Balances;
 	type RuntimeHoldReason = RuntimeHoldReason;
 	type AdminOrigin = EnsureRoot<AccountId>;
+	type Treasury = StakingTreasury;
 	type MinOperatorStake = MinOperatorStake;
-	type UnbondingBlocks = ConstU32<100>;
 	type SlashDefer = ConstU32<20>;
-	type MaxUnbonding = ConstU32<8>;
-	type MaxSlashesPerBlock = ConstU32<16>;
-	type WeightInfo = ();
 }
 
 /// The workers of the test.
@@ -163,7 +162,7 @@ impl Verdicts<AccountId> for TestVerdicts {
 pub struct TestLedger;
 
 impl WorkLedger<AccountId> for TestLedger {
-	fn settled(_: &AccountId, _: io_primitives::ClassId, _: u64) {}
+	fn settled(_: &AccountId, _: io_primitives::ClassId, _: u64, _: Balance) {}
 	fn certified(operator: &AccountId, ops: u128) {
 		Ledger::mutate(|ledger| ledger.push((operator.clone(), ops)));
 	}
@@ -296,6 +295,7 @@ impl ExtBuilder {
 			.unwrap();
 		pallet_io_staking::GenesisConfig::<Runtime> {
 			operators: (1..=WORKERS).map(|w| (account(w), STAKE)).collect(),
+			..Default::default()
 		}
 		.assimilate_storage(&mut storage)
 		.unwrap();
@@ -337,7 +337,7 @@ pub(crate) fn check() {
 		*bonds.entry(enrolment.operator).or_default() += enrolment.bond;
 	}
 	for (operator, ledger) in pallet_io_staking::Ledgers::<Runtime>::iter() {
-		assert!(ledger.locked <= ledger.active);
+		assert!(ledger.locked <= ledger.cover());
 		assert_eq!(ledger.locked, bonds.remove(&operator).unwrap_or_default(), "{operator:?}");
 	}
 	assert!(bonds.values().all(|bond| *bond == 0));
@@ -677,7 +677,7 @@ where
 }
 
 /// The ledger of operator `n`.
-pub(crate) fn ledger(n: u8) -> pallet_io_staking::LedgerOf<Runtime> {
+pub(crate) fn ledger(n: u8) -> pallet_io_staking::Ledger {
 	pallet_io_staking::Ledgers::<Runtime>::get(account(n)).unwrap()
 }
 

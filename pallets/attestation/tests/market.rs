@@ -60,6 +60,7 @@ impl frame_system::Config for Runtime {
 parameter_types! {
 	pub const Ed: Balance = 10;
 	pub const MinOperatorStake: Balance = 1_000;
+	pub const StakingTreasury: AccountId = account(202);
 	pub const NoAuthor: Option<AccountId> = None;
 	pub const Treasury: AccountId = account(201);
 	pub const Small: Balance = 2;
@@ -74,16 +75,14 @@ impl pallet_balances::Config for Runtime {
 	type AccountStore = System;
 }
 
+#[derive_impl(pallet_io_staking::config_preludes::TestDefaultConfig)]
 impl pallet_io_staking::Config for Runtime {
 	type Currency = Balances;
 	type RuntimeHoldReason = RuntimeHoldReason;
 	type AdminOrigin = EnsureRoot<AccountId>;
+	type Treasury = StakingTreasury;
 	type MinOperatorStake = MinOperatorStake;
-	type UnbondingBlocks = ConstU32<100>;
 	type SlashDefer = ConstU32<20>;
-	type MaxUnbonding = ConstU32<8>;
-	type MaxSlashesPerBlock = ConstU32<16>;
-	type WeightInfo = ();
 }
 
 /// A new random value in every block.
@@ -260,6 +259,7 @@ fn execute(test: impl FnOnce()) {
 		.unwrap();
 	pallet_io_staking::GenesisConfig::<Runtime> {
 		operators: (1..=WORKERS).map(|w| (account(w), STAKE)).collect(),
+		..Default::default()
 	}
 	.assimilate_storage(&mut storage)
 	.unwrap();

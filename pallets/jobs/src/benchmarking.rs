@@ -293,7 +293,7 @@ pub(crate) fn on_trial<T: Config>(claim: Claim<T::AccountId>) -> JobId {
 		.expect("the claim's kernel and verification are valid and the requester rich");
 	let mut job = Jobs::<T>::get(id).expect("just submitted");
 	let bond = Pallet::<T>::bond(job.price, job.max_units);
-	let stake = T::Bonding::free(&operator).saturating_add(T::Bonding::locked(&operator));
+	let stake = T::Bonding::stake(&operator);
 	T::Bonding::ensure_operator(&operator, stake.saturating_add(bond));
 	T::Bonding::lock(&operator, bond).expect("the operator has the stake");
 	Pallet::<T>::with_worker(&claim.worker, |info| {

@@ -69,18 +69,17 @@ impl pallet_balances::Config for Runtime {
 
 parameter_types! {
 	pub const MinOperatorStake: Balance = 1_000;
+	pub const StakingTreasury: AccountId = account(202);
 }
 
+#[derive_impl(pallet_io_staking::config_preludes::TestDefaultConfig)]
 impl pallet_io_staking::Config for Runtime {
 	type Currency = Balances;
 	type RuntimeHoldReason = RuntimeHoldReason;
 	type AdminOrigin = EnsureRoot<AccountId>;
+	type Treasury = StakingTreasury;
 	type MinOperatorStake = MinOperatorStake;
-	type UnbondingBlocks = ConstU32<100>;
 	type SlashDefer = ConstU32<20>;
-	type MaxUnbonding = ConstU32<8>;
-	type MaxSlashesPerBlock = ConstU32<16>;
-	type WeightInfo = ();
 }
 
 parameter_types! {
@@ -388,6 +387,7 @@ impl ExtBuilder {
 			.unwrap();
 		pallet_io_staking::GenesisConfig::<Runtime> {
 			operators: (1..=self.workers).map(|w| (account(w), STAKE)).collect(),
+			..Default::default()
 		}
 		.assimilate_storage(&mut storage)
 		.unwrap();
@@ -453,7 +453,7 @@ pub(crate) fn register_operator(w: u8) {
 	use frame_support::traits::fungible::Mutate;
 	Balances::mint_into(&account(w), FUNDS + STAKE).unwrap();
 	let operator = RuntimeOrigin::signed(account(w));
-	IoStaking::register_operator(operator, STAKE, Default::default()).unwrap();
+	IoStaking::register_operator(operator, STAKE, Default::default(), Default::default()).unwrap();
 	register(w, profile());
 }
 

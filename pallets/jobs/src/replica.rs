@@ -232,7 +232,7 @@ impl<T: Config> Pallet<T> {
 			operator: seat.operator.clone(),
 			reason,
 		});
-		Self::slash(id, index, attempt, &seat, reason, None);
+		Self::slash(id, index, attempt, &seat, job.submitted_at, reason, None);
 	}
 
 	/// Takes a replica's worker away, for a reason of block `decided_at`. The replica is drawn anew while it has attempts
@@ -274,12 +274,14 @@ impl<T: Config> Pallet<T> {
 		Workers::<T>::mutate_extant(worker, change);
 	}
 
-	/// Reports a fault. The seat's bond is unlocked already, so the slash cannot eat another replica's bond.
+	/// Reports a fault in a job that was submitted in block `since`. The seat's bond is unlocked already, so the slash
+	/// cannot eat another replica's bond.
 	pub(crate) fn slash(
 		id: JobId,
 		index: ReplicaId,
 		attempt: u8,
 		seat: &Seat<T::AccountId>,
+		since: BlockNumber,
 		reason: MissReason,
 		harmed: Option<(T::AccountId, Balance)>,
 	) {
@@ -298,6 +300,7 @@ impl<T: Config> Pallet<T> {
 		let report = T::Slashing::report(Offence {
 			id: H256((b"io/offence", id, index, attempt, offence).using_encoded(blake2_256)),
 			operator: seat.operator.clone(),
+			since,
 			amount,
 			reason: offence,
 			harmed,

@@ -82,7 +82,9 @@ impl<T: Config> Pallet<T> {
 						info.praise();
 					}
 				});
-				T::WorkLedger::settled(&seat.operator, job.class, units);
+				// What of the fee is burnt for this replica: together they are no more than what is burnt for the job.
+				let burnt = T::FeeBurnShare::get().mul_floor(job.fee_rate.mul_floor(amount));
+				T::WorkLedger::settled(&seat.operator, job.class, units, burnt);
 				let payee = Payee {
 					replica: index,
 					worker: seat.worker,
@@ -111,7 +113,8 @@ impl<T: Config> Pallet<T> {
 				// Who proved nothing did not mislead the requester, who has its money back.
 				let harmed =
 					(reason != MissReason::Unproven).then(|| (job.requester.clone(), price));
-				Self::slash(id, index, replica.attempt, seat, reason, harmed);
+				let since = job.submitted_at;
+				Self::slash(id, index, replica.attempt, seat, since, reason, harmed);
 			}
 		}
 		let fee = job.fee_rate.mul_floor(paid);

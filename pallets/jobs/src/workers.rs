@@ -40,7 +40,7 @@ impl<T: Config> Pallet<T> {
 
 	/// An operator's own stake, whether or not jobs have locked it.
 	fn stake(operator: &T::AccountId) -> Balance {
-		T::Bonding::free(operator).saturating_add(T::Bonding::locked(operator))
+		T::Bonding::stake(operator)
 	}
 
 	/// Whether the operator still has at least half of the stake that its workers need. A slash must not put it out of

@@ -35,7 +35,7 @@ impl<T: Config> Pallet<T> {
 
 	/// Supply as it is when all holds are in line: what is issued, and rewards not yet minted, without slashes that are
 	/// not yet burnt. It changes only by the mint, by burnt fees and by burnt slashes.
-	pub(crate) fn supply() -> Balance {
+	pub fn supply() -> Balance {
 		use frame_support::traits::fungible::Inspect;
 		let totals = Total::<T>::get();
 		T::Currency::total_issuance()

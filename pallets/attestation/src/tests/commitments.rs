@@ -189,7 +189,7 @@ fn should_certify_and_punish_nothing_when_the_ring_has_lost_the_lot() {
 		);
 		assert_eq!(pending(1, 0), None);
 		assert!(certificates(1).is_empty());
-		assert_eq!(ledger(1).active, STAKE);
+		assert_eq!(ledger(1).active.value, STAKE);
 		assert!(Enrolments::<Runtime>::contains_key(key(1), 0));
 	});
 }

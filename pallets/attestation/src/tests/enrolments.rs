@@ -32,7 +32,7 @@ fn should_refuse_enrolments_that_break_a_rule() {
 		}
 		assert_refused(6, enrol_call(0, 0, 1), Error::UnknownWorker);
 		let operator = RuntimeOrigin::signed(account(1));
-		IoStaking::unbond(operator, STAKE - 2 * BOND + 1).unwrap();
+		IoStaking::unbond(operator, account(1), STAKE - 2 * BOND + 1).unwrap();
 		assert_refused(1, enrol_call(0, 0, 2), Error::InsufficientBond);
 		assert_ok!(send(1, enrol_call(0, 0, 1)));
 		assert_refused(1, enrol_call(1, 0, 1), Error::InsufficientBond);
@@ -61,7 +61,7 @@ fn should_use_the_old_bond_for_the_new_one() {
 	ExtBuilder::default().build_and_execute(|| {
 		assert_ok!(send(1, enrol_call(0, 0, 4)));
 		let operator = RuntimeOrigin::signed(account(1));
-		IoStaking::unbond(operator, STAKE - 6 * BOND).unwrap();
+		IoStaking::unbond(operator, account(1), STAKE - 6 * BOND).unwrap();
 		run_blocks(ENROLMENT_BLOCKS + 1);
 		assert_refused(1, enrol_call(0, 0, 8), Error::InsufficientBond);
 		assert_ok!(send(1, enrol_call(0, 1, 4)));

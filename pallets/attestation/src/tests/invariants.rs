@@ -138,8 +138,8 @@ impl Model {
 				let amount = amount.into();
 				let _ = match kind % 3 {
 					0 => IoStaking::bond_extra(operator, amount),
-					1 => IoStaking::unbond(operator, amount),
-					_ => IoStaking::withdraw(operator),
+					1 => IoStaking::unbond(operator, account(worker(w)), amount),
+					_ => IoStaking::withdraw(operator, account(worker(w))),
 				};
 			},
 			Action::Change { what, to } => match what % 5 {
@@ -294,7 +294,7 @@ fn should_slash_nobody_when_all_are_honest_and_answer() {
 			assert_eq!(Ledger::get().len(), certified);
 			check();
 		}
-		assert!((1..=WORKERS).all(|w| ledger(w).active == STAKE));
+		assert!((1..=WORKERS).all(|w| ledger(w).active.value == STAKE));
 	});
 }
 

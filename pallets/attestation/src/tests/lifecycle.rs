@@ -143,7 +143,7 @@ fn should_slash_the_whole_bond_when_a_fifth_of_the_entries_is_wrong() {
 				reason: OffenceReason::FalseCertificate
 			}]
 		);
-		assert_eq!(ledger(1).active, STAKE - BOND);
+		assert_eq!(ledger(1).active.value, STAKE - BOND);
 		assert_eq!(ledger(1).locked, 0);
 		assert_eq!(pending(1, 0), None);
 		assert!(certificates(1).is_empty());
@@ -171,7 +171,7 @@ fn should_slash_the_whole_bond_when_an_audited_device_stays_silent() {
 				reason: OffenceReason::UnrevealedCertificate
 			}]
 		);
-		assert_eq!(ledger(1).active, STAKE - BOND);
+		assert_eq!(ledger(1).active.value, STAKE - BOND);
 		assert!(!Enrolments::<Runtime>::contains_key(key(1), 0));
 	});
 }
@@ -230,9 +230,9 @@ fn should_slash_what_is_left_when_the_stake_is_gone() {
 	ExtBuilder::default().build_and_execute(|| {
 		audited(1, 2, &mut Scalar);
 		let operator = RuntimeOrigin::signed(account(1));
-		IoStaking::unbond(operator, STAKE - BOND).unwrap();
+		IoStaking::unbond(operator, account(1), STAKE - BOND).unwrap();
 		run_blocks(RevealBlocks::get());
-		assert_eq!(ledger(1).active, 0);
+		assert_eq!(ledger(1).cover(), STAKE - BOND);
 		assert_eq!(ledger(1).pending, BOND);
 	});
 }

@@ -360,7 +360,8 @@ fn should_sample_different_slots_below_the_count() {
 fn reads_with(workers: u32, min_perf: u64) -> usize {
 	let mut ext = ExtBuilder::default().workers(0).build();
 	ext.execute_with(|| {
-		let ledger = pallet_io_staking::LedgerOf::<Runtime> { active: STAKE, ..Default::default() };
+		let active = pallet_io_staking::Tranche { shares: STAKE, value: STAKE };
+		let ledger = pallet_io_staking::Ledger { active, own: STAKE, ..Default::default() };
 		for index in 0..workers {
 			let id = (b"many", index).using_encoded(sp_io::hashing::blake2_256);
 			let (worker, operator) = (sr25519::Public::from_raw(id), AccountId::new(id));

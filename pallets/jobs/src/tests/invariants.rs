@@ -142,7 +142,7 @@ type Seen = BTreeMap<&'static str, u32>;
 
 impl Model {
 	fn new() -> Self {
-		Self { issuance: Balances::total_issuance(), ..Default::default() }
+		Self { issuance: IoStaking::supply(), ..Default::default() }
 	}
 
 	/// Reads the events since the last time and compares them with the state.
@@ -152,22 +152,18 @@ impl Model {
 				RuntimeEvent::IoJobs(event) => self.note(event),
 				// Money only leaves by burning fees and slashes.
 				RuntimeEvent::Balances(pallet_balances::Event::BurnedHeld {
-					reason,
+					reason: RuntimeHoldReason::IoJobs(HoldReason::JobEscrow),
 					amount,
 					..
-				}) => {
-					assert!(matches!(
-						reason,
-						RuntimeHoldReason::IoJobs(HoldReason::JobEscrow)
-							| RuntimeHoldReason::IoStaking(pallet_io_staking::HoldReason::Stake)
-					));
-					self.issuance -= amount;
-				},
+				}) => self.issuance -= amount,
+				RuntimeEvent::IoStaking(pallet_io_staking::Event::SlashApplied {
+					burnt, ..
+				}) => self.issuance -= burnt,
 				_ => {},
 			}
 		}
 		System::reset_events();
-		assert_eq!(Balances::total_issuance(), self.issuance, "invariant 9");
+		assert_eq!(IoStaking::supply(), self.issuance, "invariant 9");
 	}
 
 	fn note(&mut self, event: Event<Runtime>) {
@@ -401,9 +397,14 @@ fn perform(action: Action) {
 			let amount = Balance::from(amount);
 			let _ = match kind % 4 {
 				0 => IoStaking::bond_extra(operator, amount),
-				1 => IoStaking::unbond(operator, amount),
-				2 => IoStaking::withdraw(operator),
-				_ => IoStaking::register_operator(operator, amount, Default::default()),
+				1 => IoStaking::unbond(operator, account(worker(w)), amount),
+				2 => IoStaking::withdraw(operator, account(worker(w))),
+				_ => IoStaking::register_operator(
+					operator,
+					amount,
+					Default::default(),
+					Default::default(),
+				),
 			};
 		},
 		Action::CancelSlash { id } => {

