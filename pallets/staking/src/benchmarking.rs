@@ -209,7 +209,7 @@ mod benchmarks {
 		T::Collators::ensure_keys(&who);
 		candidates::<T>(T::MaxCandidates::get());
 		let score = Candidates::<T>::mutate(|list| {
-			list.iter_mut().for_each(|candidate| candidate.score = 0);
+			list.iter_mut().for_each(|listed| listed.score = 0);
 			list.len()
 		});
 		assert_eq!(score as u32, T::MaxCandidates::get());
