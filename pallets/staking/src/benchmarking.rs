@@ -22,10 +22,7 @@ fn operator<T: Config>() -> T::AccountId {
 
 fn plenty<T: Config>() -> Balance {
 	let least = T::Election::get().bounded().min_self_stake;
-	T::MinOperatorStake::get()
-		.max(T::MinDelegation::get())
-		.max(least)
-		.saturating_mul(STAKE_FACTOR)
+	T::MinOperatorStake::get().max(T::MinDelegation::get()).max(least).saturating_mul(STAKE_FACTOR)
 }
 
 fn funded<T: Config>(name: &'static str, seed: u32) -> T::AccountId {
@@ -156,7 +153,8 @@ mod benchmarks {
 	fn withdraw() {
 		let operator = operator::<T>();
 		fill_chunks::<T>(&operator, &operator, 1);
-		Pallet::<T>::do_unbond(operator.clone(), operator.clone(), Balance::MAX).expect("all is free");
+		Pallet::<T>::do_unbond(operator.clone(), operator.clone(), Balance::MAX)
+			.expect("all is free");
 		for _ in 0..T::UnbondingEras::get() {
 			next_era::<T>();
 		}
@@ -209,7 +207,7 @@ mod benchmarks {
 		T::Collators::ensure_keys(&who);
 		candidates::<T>(T::MaxCandidates::get());
 		let score = Candidates::<T>::mutate(|list| {
-			list.iter_mut().for_each(|candidate| candidate.score = 0);
+			list.iter_mut().for_each(|listed| listed.score = 0);
 			list.len()
 		});
 		assert_eq!(score as u32, T::MaxCandidates::get());

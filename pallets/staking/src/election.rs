@@ -9,7 +9,7 @@ use sp_runtime::{traits::SaturatedConversion, DispatchResult, Perbill};
 
 use crate::{
 	Candidate, Candidates, Collators, Config, ElectionTerms, ElectionTotals, EraIndex, Error,
-	Event, Invulnerables, LastElection, Ledgers, Pallet, WorkRings, MAX_COLLATORS,
+	Event, Invulnerables, LastElection, Ledgers, Pallet, WeightInfo, WorkRings, MAX_COLLATORS,
 };
 
 /// What all scores add up to, but for rounding.
@@ -184,6 +184,8 @@ impl<T: Config> Pallet<T> {
 
 impl<T: Config> pallet_session::SessionManager<T::AccountId> for Pallet<T> {
 	fn new_session(session: u32) -> Option<Vec<T::AccountId>> {
+		let candidates = Candidates::<T>::decode_len().unwrap_or_default().saturated_into();
+		Self::add_weight(T::WeightInfo::elect(candidates));
 		Self::elect(session)
 	}
 	fn end_session(_: u32) {

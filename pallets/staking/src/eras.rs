@@ -2,7 +2,9 @@
 
 use alloc::vec::Vec;
 use frame_support::{
+	dispatch::DispatchClass,
 	traits::{fungible::Mutate, Get},
+	weights::Weight,
 	BoundedVec,
 };
 use io_primitives::Balance;
@@ -13,6 +15,7 @@ use sp_runtime::{traits::SaturatedConversion, Perbill, Perquintill};
 use crate::{
 	election::share, pool::mul_div, Collators, Config, Economics, Era, EraReward, EraRewards,
 	EraStarts, EraState, EraWork, Event, Ledgers, Pallet, Points, Positions, Total, Watched,
+	WeightInfo,
 };
 
 /// A year of 365.25 days.
@@ -57,6 +60,14 @@ pub(crate) fn budget(
 }
 
 impl<T: Config> Pallet<T> {
+	/// Counts the weight of what other pallets' hooks call.
+	pub(crate) fn add_weight(weight: Weight) {
+		frame_system::Pallet::<T>::register_extra_weight_unchecked(
+			weight,
+			DispatchClass::Mandatory,
+		);
+	}
+
 	/// A session is over; so is the era with its last one.
 	pub(crate) fn close_session() {
 		let current = T::Collators::current();
@@ -81,6 +92,7 @@ impl<T: Config> Pallet<T> {
 
 	fn close_era(era: EraState, watched: Vec<T::AccountId>, seats: usize) {
 		let points: Vec<_> = Points::<T>::drain().collect();
+		Self::add_weight(T::WeightInfo::close_era(points.len().saturated_into()));
 		let (supply, staked) = (Self::supply(), Total::<T>::get().active);
 		let economics = T::Economics::get().bounded();
 		let budget = budget(&economics, staked, supply, T::EraMillis::get());
@@ -192,6 +204,7 @@ impl<T: Config>
 	for Pallet<T>
 {
 	fn note_author(author: T::AccountId) {
+		Self::add_weight(T::WeightInfo::note_author());
 		Points::<T>::mutate(author, |points| *points = points.saturating_add(1));
 	}
 }

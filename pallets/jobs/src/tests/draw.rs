@@ -381,7 +381,7 @@ fn reads_with(workers: u32, min_perf: u64) -> usize {
 			Proven::insert(worker, 100);
 			Heartbeats::<Runtime>::insert(worker, Heartbeat { seq: 1, at: 1, load: 0 });
 			ClassSlot::<Runtime>::insert(0, index, worker);
-			pallet_io_staking::Ledgers::<Runtime>::insert(operator, &ledger);
+			pallet_io_staking::Ledgers::<Runtime>::insert(operator, ledger);
 		}
 		ClassCount::<Runtime>::insert(0, workers);
 		submit(JobSpec { min_perf, ..spec_of(1, 1) });
