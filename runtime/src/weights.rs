@@ -20,7 +20,6 @@ pub mod pallet_io_attestation;
 /// Jobs.
 pub mod pallet_io_jobs;
 /// Stakes and slashes.
-pub mod pallet_io_staking;
 /// Message queue.
 pub mod pallet_message_queue;
 /// Multi-signature accounts.

@@ -9,7 +9,7 @@ use crate::{
 	programs,
 	puppet::{Answer, Conduct, Puppet},
 	worker::Options,
-	world::World,
+	world::{STAKE, World},
 };
 
 pub(super) async fn run(world: &mut World) -> Result<()> {
