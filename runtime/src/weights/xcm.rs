@@ -12,7 +12,7 @@ use crate::{
 };
 use alloc::vec::Vec;
 use core::marker::PhantomData;
-use frame_support::{traits::Get, weights::Weight, BoundedVec};
+use frame_support::{weights::Weight, BoundedVec};
 use xcm::{
 	latest::{prelude::*, AssetTransferFilter},
 	DoubleEncoded,
@@ -47,7 +47,7 @@ impl Count for AssetFilter {
 
 impl Count for AssetTransferFilter {
 	fn count(&self) -> u64 {
-		self.inner().count()
+		Count::count(self.inner())
 	}
 }
 
