@@ -152,7 +152,7 @@ impl pallet_io_jobs::Config for Runtime {
 	type Randomness = TestBeacon;
 	type Bonding = IoStaking;
 	type Slashing = IoStaking;
-	type WorkLedger = ();
+	type WorkLedger = IoStaking;
 	type Certificates = Proofs;
 	type AdminOrigin = EnsureRoot<AccountId>;
 	type FeeTreasury = FeeTreasury;

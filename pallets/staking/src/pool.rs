@@ -15,7 +15,7 @@ pub type Shares = u128;
 /// bound.
 const LEAST_PRICE: u128 = 1_000_000;
 
-/// Who buys loses less than this part of the price to rounding, or cannot buy.
+/// Who buys loses at most one of so many units to rounding, and one more, or cannot buy.
 const MOST_LOSS: u128 = 1_000;
 
 /// `a * b / c`, rounded down; 0 if `c` is 0, and the largest number if the result is larger.
@@ -76,7 +76,7 @@ impl Tranche {
 			value: self.value.checked_add(value)?,
 		};
 		let lost = value.saturating_sub(after.worth(shares));
-		if shares == 0 || lost > value / MOST_LOSS {
+		if shares == 0 || lost > value / MOST_LOSS + 1 {
 			return None;
 		}
 		*self = after;

@@ -105,6 +105,18 @@ fn should_slash_and_not_pay_when_a_replica_disagrees() {
 }
 
 #[test]
+fn should_tell_the_work_ledger_no_more_than_what_was_burnt() {
+	ExtBuilder::default().build_and_execute(|| {
+		let issuance = Balances::total_issuance();
+		revealed(spec(), &[1, 1, 1]);
+		next_block();
+		// Of 16 for each of three, 40 % rounded down; 19 of the whole fee of 49 were burnt.
+		assert_eq!(issuance - Balances::total_issuance(), 19);
+		assert_eq!(pallet_io_staking::EraWork::<Runtime>::get().fees, 3 * 6);
+	});
+}
+
+#[test]
 fn should_not_agree_when_only_the_units_differ() {
 	ExtBuilder::default().build_and_execute(|| {
 		let id = drawn(spec_of(2, 2));
