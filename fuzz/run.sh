@@ -15,6 +15,12 @@ RUSTFLAGS="${flags[*]}" \
 	cargo build --release --locked --target "$host" --target-dir "$dir" ${@/#/--bin }
 for target in "$@"; do
 	mkdir -p "corpus/$target" artifacts
+	[ ! -f "corpora/$target.hex" ] || python3 - "$target" <<'PY'
+import hashlib, sys
+for line in open(f"corpora/{sys.argv[1]}.hex"):
+    data = bytes.fromhex(line)
+    open(f"corpus/{sys.argv[1]}/{hashlib.sha1(data).hexdigest()}", "wb").write(data)
+PY
 	"$dir/$host/release/$target" "corpus/$target" "seeds/$target" -max_total_time="$seconds" -rss_limit_mb=1024 \
 		-malloc_limit_mb=64 -artifact_prefix="artifacts/$target-" -print_final_stats=1
 done
