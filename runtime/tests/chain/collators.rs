@@ -4,10 +4,13 @@ use crate::support::{account, held, Chain};
 use frame_support::{assert_ok, traits::fungible::Inspect};
 use io_primitives::WorkLedger;
 use io_runtime::{
-	configs::{parameters::dynamic_params::staking, RuntimeParameters, TreasuryAccount},
+	configs::{
+		parameters::{dynamic_params::staking, RuntimeParameters},
+		TreasuryAccount,
+	},
 	constants::*,
 	genesis_config_presets::{COLLATOR_STAKE, ERAS},
-	Aura, AuraId, Balances, IoStaking, Parameters, RuntimeOrigin, Session,
+	AuraId, Balances, IoStaking, Parameters, RuntimeOrigin, Session,
 };
 use pallet_io_staking::ElectionTerms;
 use sp_core::crypto::ByteArray;

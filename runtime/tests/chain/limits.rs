@@ -9,7 +9,7 @@ use frame_support::{
 use io_primitives::{job::Args, Locator};
 use io_runtime::{
 	configs::{
-		parameters::{self, EraTerms, JobTerms, JobTimers},
+		parameters::{EraTerms, JobTerms, JobTimers},
 		RuntimeBlockWeights,
 	},
 	constants::*,
@@ -66,7 +66,10 @@ fn should_fit_a_block_when_calls_are_as_big_as_they_get() {
 		pallet_io_jobs::Call::submit { spec: big }.into(),
 		pallet_io_jobs::Call::cancel { job: 0 }.into(),
 		pallet_io_jobs::Call::poke { job: 0 }.into(),
-		pallet_io_staking::Call::withdraw {}.into(),
+		pallet_io_staking::Call::withdraw {
+			operator: crate::support::account(sp_keyring::Sr25519Keyring::Bob),
+		}
+		.into(),
 		frame_system::Call::remark_with_event { remark }.into(),
 		pallet_utility::Call::batch {
 			calls: vec![pallet_io_jobs::Call::poke { job: 0 }.into(); 10],
