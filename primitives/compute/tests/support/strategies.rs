@@ -363,7 +363,7 @@ pub(crate) fn reason() -> impl Strategy<Value = Reason> {
 
 pub(crate) fn offence() -> impl Strategy<Value = Offence<AccountId>> {
 	(
-		(hash(), account(), any::<u128>()),
+		(hash(), account(), any::<u32>(), any::<u128>()),
 		select(vec![
 			OffenceReason::NoShow,
 			OffenceReason::Late,
@@ -376,9 +376,10 @@ pub(crate) fn offence() -> impl Strategy<Value = Offence<AccountId>> {
 		]),
 		option::of((account(), any::<u128>())),
 	)
-		.prop_map(|((id, operator, amount), reason, harmed)| Offence {
+		.prop_map(|((id, operator, since, amount), reason, harmed)| Offence {
 			id,
 			operator,
+			since,
 			amount,
 			reason,
 			harmed,
