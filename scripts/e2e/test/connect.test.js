@@ -35,7 +35,7 @@ test('should describe view functions when the metadata has version 16', () => {
 	const { pallets } = chain.api.runtimeMetadata.asV16;
 	const functions = (name) => pallets.find((pallet) => pallet.name.eq(name)).viewFunctions.map((each) => each.name.toString());
 	assert.deepEqual(functions('IoJobs').sort(), ['job', 'open_jobs', 'operator_summary', 'outputs', 'quote']);
-	assert.deepEqual(functions('IoStaking'), ['operator']);
+	assert.deepEqual(functions('IoStaking').sort(), ['apy', 'election_preview', 'operator', 'position', 'validators']);
 });
 
 test('should offer the runtime API typed when the metadata describes it', () => {

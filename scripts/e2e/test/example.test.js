@@ -54,7 +54,10 @@ test('should register session keys with a proof when a collator runs the example
 	const made = await chain.rpc('author_rotateKeysWithOwner', u8aToHex(collator.publicKey));
 	await assertFails(chain, tx.session.setKeys(made.keys, made.proof), thief, 'session', 'InvalidProof');
 
-	await send(chain, tx.collatorSelection.registerAsCandidate(), collator);
-	const candidates = await query.collatorSelection.candidateList();
+	await send(chain, tx.ioStaking.registerOperator(1_000n * IO, 0, 'collator'), collator);
+	await send(chain, tx.ioStaking.candidate(true), collator);
+	const candidates = await query.ioStaking.candidates();
 	assert.ok(candidates.some(({ who }) => who.eq(collator.address)));
+	// Its node would get a turn from the session after the next one on.
+	await send(chain, tx.ioStaking.candidate(false), collator);
 });
