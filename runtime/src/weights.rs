@@ -1,6 +1,7 @@
 //! What calls and hooks weigh, one module for each pallet.
 //!
-//! All were measured; see the header of each for machine and date. Those of instructions of XCM programs are a constant.
+//! All were measured; see the header of each for machine and date. Those of instructions of XCM programs are
+//! still a constant, and those of `pallet_io_staking` its authors' estimates.
 
 /// The parachain's inherent.
 pub mod cumulus_pallet_parachain_system;
@@ -50,6 +51,8 @@ pub mod pallet_tx_pause;
 pub mod pallet_utility;
 /// Calls that send messages.
 pub mod pallet_xcm;
+/// Instructions of messages that move coins.
 pub mod pallet_xcm_benchmarks_fungible;
+/// Instructions of messages that move nothing.
 pub mod pallet_xcm_benchmarks_generic;
 pub mod xcm;
