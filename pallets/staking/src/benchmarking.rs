@@ -27,7 +27,7 @@ fn plenty<T: Config>() -> Balance {
 
 fn funded<T: Config>(name: &'static str, seed: u32) -> T::AccountId {
 	let who: T::AccountId = account(name, seed, 0);
-	T::Currency::mint_into(&who, plenty::<T>().saturating_mul(4)).expect("benchmarks can mint");
+	T::Currency::mint_into(&who, plenty::<T>().saturating_mul(16)).expect("benchmarks can mint");
 	who
 }
 
@@ -54,6 +54,34 @@ fn next_era<T: Config>() {
 fn fill_chunks<T: Config>(who: &T::AccountId, operator: &T::AccountId, spare: u32) {
 	for _ in 0..T::MaxUnbonding::get().saturating_sub(spare) {
 		Pallet::<T>::do_unbond(who.clone(), operator.clone(), 1_000).expect("there is room");
+		next_era::<T>();
+	}
+}
+
+/// Stake of a position that came from as many other pools as there can be, and owes something to each of them.
+fn fill_moves<T: Config>(who: &T::AccountId, operator: &T::AccountId, name: &'static str) {
+	let others: Vec<_> = (0..MAX_MOVES)
+		.map(|seed| {
+			let other = funded::<T>(name, seed);
+			Pallet::<T>::ensure_operator(&other, plenty::<T>());
+			Pallet::<T>::do_buy(who, &other, plenty::<T>()).expect("it is funded");
+			let to = operator.clone();
+			Pallet::<T>::do_redelegate(who.clone(), other.clone(), to, Balance::MAX)
+				.expect("there is room");
+			// Here all happens in one era.
+			Delegators::<T>::mutate(who, |delegator| delegator.moved = 0);
+			other
+		})
+		.collect();
+	for other in others {
+		let seed = Queue::<T>::get().next.saturated_into::<u32>().saturating_add(100);
+		slash::<T>(&other, seed);
+	}
+}
+
+/// Goes to the era in which what began to leave in this one is due.
+fn make_leaving_due<T: Config>() {
+	for _ in 0..T::UnbondingEras::get() {
 		next_era::<T>();
 	}
 }
@@ -140,6 +168,8 @@ mod benchmarks {
 		let operator = operator::<T>();
 		let who = delegator::<T>(&operator);
 		fill_chunks::<T>(&who, &operator, 1);
+		fill_moves::<T>(&who, &operator, "left");
+		make_leaving_due::<T>();
 		Pallet::<T>::reward_pool(&operator, plenty::<T>());
 		let before = Ledgers::<T>::get(&operator).expect("it is an operator").active.value;
 
@@ -152,15 +182,19 @@ mod benchmarks {
 	#[benchmark]
 	fn withdraw() {
 		let operator = operator::<T>();
-		fill_chunks::<T>(&operator, &operator, 1);
-		Pallet::<T>::do_unbond(operator.clone(), operator.clone(), Balance::MAX)
-			.expect("all is free");
-		for _ in 0..T::UnbondingEras::get() {
-			next_era::<T>();
+		let who = delegator::<T>(&operator);
+		fill_chunks::<T>(&who, &operator, 1);
+		fill_moves::<T>(&who, &operator, "left");
+		for holder in [&who, &operator] {
+			Pallet::<T>::do_unbond(holder.clone(), operator.clone(), Balance::MAX)
+				.expect("all is free");
 		}
+		make_leaving_due::<T>();
+		Pallet::<T>::do_withdraw(operator.clone(), operator.clone()).expect("it is due");
 
+		// The last one shuts the door.
 		#[extrinsic_call]
-		_(signed::<T>(&operator), operator.clone());
+		_(signed::<T>(&who), operator.clone());
 
 		assert!(!Ledgers::<T>::contains_key(operator));
 	}
@@ -247,6 +281,8 @@ mod benchmarks {
 		let operator = operator::<T>();
 		let who = delegator::<T>(&operator);
 		fill_chunks::<T>(&who, &operator, 0);
+		fill_moves::<T>(&who, &operator, "left");
+		make_leaving_due::<T>();
 		Pallet::<T>::reward_pool(&operator, plenty::<T>());
 		let before = Ledgers::<T>::get(&operator).expect("it is an operator").active.value;
 
@@ -257,10 +293,36 @@ mod benchmarks {
 	}
 
 	#[benchmark]
+	fn redelegate() {
+		let from = operator::<T>();
+		let to = funded::<T>("to", 0);
+		Pallet::<T>::ensure_operator(&to, plenty::<T>());
+		let who = delegator::<T>(&from);
+		T::Currency::mint_into(&who, plenty::<T>().saturating_mul(16))
+			.expect("benchmarks can mint");
+		Pallet::<T>::do_buy(&who, &to, plenty::<T>()).expect("it is funded");
+		for (pool, name) in [(&from, "left"), (&to, "left too")] {
+			fill_chunks::<T>(&who, pool, 0);
+			fill_moves::<T>(&who, pool, name);
+		}
+		make_leaving_due::<T>();
+		Pallet::<T>::reward_pool(&from, plenty::<T>());
+		let before = Ledgers::<T>::get(&to).expect("it is an operator").active.value;
+
+		#[extrinsic_call]
+		_(signed::<T>(&who), from, to.clone(), plenty::<T>());
+
+		assert!(Ledgers::<T>::get(&to).expect("it is an operator").active.value > before);
+		assert_eq!(Positions::<T>::get(&who, &to).expect("it is there").moves.len(), 1);
+	}
+
+	#[benchmark]
 	fn settle() {
 		let operator = operator::<T>();
 		let who = delegator::<T>(&operator);
 		fill_chunks::<T>(&who, &operator, 0);
+		fill_moves::<T>(&who, &operator, "left");
+		make_leaving_due::<T>();
 		slash::<T>(&operator, 1);
 		let caller = funded::<T>("caller", 0);
 		let before = Total::<T>::get().held;

@@ -9,7 +9,7 @@ use io_primitives::Balance;
 use sp_runtime::TryRuntimeError;
 
 use crate::{
-	Candidates, Config, Delegations, EraIndex, EraRewards, EraStarts, HoldReason, Invulnerables,
+	Candidates, Config, Delegators, EraIndex, EraRewards, EraStarts, HoldReason, Invulnerables,
 	Ledgers, MetadataOf, Offences, OldestEra, Pallet, Positions, Queue, Shares, Slashes, Total,
 	Totals, Tranche, Unbonding, WorkOf, WorkRings,
 };
@@ -41,12 +41,22 @@ impl Claims {
 	}
 }
 
+/// What the positions say of all pools.
+struct Book<AccountId> {
+	/// Active shares of each pool, and its holders.
+	active: BTreeMap<AccountId, (Claims, u64)>,
+	/// Shares of what left each pool in each era: unbonded, and moved.
+	left: BTreeMap<(AccountId, EraIndex), (Claims, Claims)>,
+	held: Balance,
+	noted: Balance,
+}
+
 impl<T: Config> Pallet<T> {
 	/// Checks the invariants that the crate's documentation lists.
 	pub(crate) fn do_try_state() -> Result<(), TryRuntimeError> {
 		let pending = Self::check_slashes()?;
-		let (active, leaving, held) = Self::check_positions()?;
-		Self::check_pools(pending, active, leaving, held)?;
+		let book = Self::check_positions()?;
+		Self::check_pools(pending, book)?;
 		Self::check_election()?;
 		Self::check_work()
 	}
@@ -71,17 +81,11 @@ impl<T: Config> Pallet<T> {
 		Ok(pending)
 	}
 
-	/// Returns what the positions say of each pool and of each bucket, and the sum of their holds.
-	fn check_positions() -> Result<
-		(
-			BTreeMap<T::AccountId, (Claims, u64)>,
-			BTreeMap<(T::AccountId, EraIndex), Claims>,
-			Balance,
-		),
-		TryRuntimeError,
-	> {
+	/// Returns what the positions say.
+	fn check_positions() -> Result<Book<T::AccountId>, TryRuntimeError> {
 		let mut active = BTreeMap::<T::AccountId, (Claims, u64)>::new();
-		let mut leaving = BTreeMap::<(T::AccountId, EraIndex), Claims>::new();
+		let mut left = BTreeMap::<(T::AccountId, EraIndex), (Claims, Claims)>::new();
+		let mut noted = 0;
 		let mut held = BTreeMap::<T::AccountId, Balance>::new();
 		let mut delegations = BTreeMap::<T::AccountId, u32>::new();
 		for (who, operator, position) in Positions::<T>::iter() {
@@ -97,10 +101,19 @@ impl<T: Config> Pallet<T> {
 				last = Some(chunk.era);
 				let bucket =
 					Unbonding::<T>::get(&operator, chunk.era).ok_or("a chunk without a bucket")?;
-				leaving
-					.entry((operator.clone(), chunk.era))
-					.or_default()
-					.add(&bucket, chunk.shares);
+				let (leaving, _) = left.entry((operator.clone(), chunk.era)).or_default();
+				leaving.add(&bucket.leaving, chunk.shares);
+			}
+			for step in &position.moves {
+				ensure!(step.shares > 0, "an empty move");
+				ensure!(step.from != operator && who != operator, "a move that goes nowhere");
+				let bucket =
+					Unbonding::<T>::get(&step.from, step.era).ok_or("a move without a bucket")?;
+				let (_, moved) = left.entry((step.from.clone(), step.era)).or_default();
+				moved.add(&bucket.moved, step.shares);
+				noted += step.noted;
+				let (_, holders) = active.entry(step.from.clone()).or_default();
+				*holders += 1;
 			}
 			if who == operator {
 				ensure!(position.shares == ledger.own, "own shares are not in the ledger");
@@ -116,29 +129,33 @@ impl<T: Config> Pallet<T> {
 			);
 		}
 		ensure!(
-			Delegations::<T>::iter().collect::<BTreeMap<_, _>>() == delegations,
+			Delegators::<T>::iter()
+				.map(|(who, delegator)| (who, delegator.pools))
+				.collect::<BTreeMap<_, _>>()
+				== delegations,
 			"delegations are miscounted"
 		);
 		ensure!(
 			delegations.values().all(|count| *count <= T::MaxDelegations::get()),
 			"an account has too many delegations"
 		);
-		Ok((active, leaving, held.values().sum()))
+		Ok(Book { active, left, held: held.values().sum(), noted })
 	}
 
 	fn check_pools(
 		mut pending: BTreeMap<T::AccountId, Balance>,
-		mut active: BTreeMap<T::AccountId, (Claims, u64)>,
-		mut leaving: BTreeMap<(T::AccountId, EraIndex), Claims>,
-		held: Balance,
+		book: Book<T::AccountId>,
 	) -> Result<(), TryRuntimeError> {
-		let mut totals = Totals { held, ..Default::default() };
+		let Book { mut active, mut left, held, noted } = book;
+		let mut totals = Totals { held, noted, ..Default::default() };
 		let mut unbonding = BTreeMap::<T::AccountId, Balance>::new();
 		for (operator, era, bucket) in Unbonding::<T>::iter() {
-			let claims = leaving.remove(&(operator.clone(), era)).unwrap_or_default();
-			claims.check(&bucket)?;
-			ensure!(bucket.shares > 0, "a bucket is empty");
-			*unbonding.entry(operator).or_default() += bucket.value;
+			let (leaving, moved) = left.remove(&(operator.clone(), era)).unwrap_or_default();
+			leaving.check(&bucket.leaving)?;
+			moved.check(&bucket.moved)?;
+			ensure!(!bucket.is_empty(), "a bucket is empty");
+			*unbonding.entry(operator).or_default() += bucket.leaving.value;
+			totals.moved += bucket.moved.value;
 		}
 		let mut operators = 0;
 		for (operator, ledger) in Ledgers::<T>::iter() {
@@ -161,7 +178,7 @@ impl<T: Config> Pallet<T> {
 			totals.value += ledger.cover();
 			totals.pending += slashes;
 		}
-		ensure!(unbonding.is_empty(), "a bucket without a pool");
+		ensure!(unbonding.values().all(|value| *value == 0), "a bucket without a pool");
 		ensure!(MetadataOf::<T>::iter().count() == operators, "metadata without operator");
 		ensure!(WorkRings::<T>::iter().count() == operators, "a work ring without operator");
 		ensure!(Total::<T>::get() == totals, "the sums over all pools are wrong");

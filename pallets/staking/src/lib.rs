@@ -9,6 +9,7 @@ mod election;
 mod eras;
 mod pool;
 mod positions;
+mod redelegation;
 mod slashing;
 mod types;
 mod views;
@@ -53,7 +54,8 @@ pub const CLAIM_ERAS: EraIndex = 84;
 /// What an operator says of itself: a name or a URL, UTF-8.
 pub type Metadata = BoundedVec<u8, ConstU32<MAX_METADATA>>;
 /// A position as the runtime bounds it.
-pub type PositionOf<T> = Position<<T as Config>::MaxUnbonding>;
+pub type PositionOf<T> =
+	Position<<T as frame_system::Config>::AccountId, <T as Config>::MaxUnbonding>;
 
 /// The target of this pallet's log lines.
 pub(crate) const LOG_TARGET: &str = "runtime::io-staking";
@@ -219,12 +221,12 @@ pub mod pallet {
 		OptionQuery,
 	>;
 
-	/// Number of other operators' pools in which an account has a position.
+	/// Accounts with positions in other operators' pools.
 	#[pallet::storage]
-	pub type Delegations<T: Config> =
-		StorageMap<_, Blake2_128Concat, T::AccountId, u32, ValueQuery>;
+	pub type Delegators<T: Config> =
+		StorageMap<_, Blake2_128Concat, T::AccountId, Delegator, ValueQuery>;
 
-	/// What began to leave a pool in an era, by operator and era, until the last has withdrawn it.
+	/// What left a pool in an era, by operator and era, until the last has withdrawn it or answers for it no more.
 	#[pallet::storage]
 	pub type Unbonding<T: Config> = StorageDoubleMap<
 		_,
@@ -232,7 +234,7 @@ pub mod pallet {
 		T::AccountId,
 		Twox64Concat,
 		EraIndex,
-		Tranche,
+		Bucket,
 		OptionQuery,
 	>;
 
@@ -396,6 +398,28 @@ pub mod pallet {
 			value: Balance,
 			/// First era in which it can be withdrawn.
 			due: EraIndex,
+		},
+		/// Stake was moved to another pool. It answers for older offences of the one that it left until `due`.
+		Redelegated {
+			/// Whose.
+			delegator: T::AccountId,
+			/// Whose pool it left.
+			from: T::AccountId,
+			/// Whose pool it is in.
+			to: T::AccountId,
+			/// How much.
+			value: Balance,
+			/// First era in which it answers for nothing there.
+			due: EraIndex,
+		},
+		/// Stake that was moved from another pool owes more for a slash there than is left of it.
+		Uncollectable {
+			/// Whose.
+			delegator: T::AccountId,
+			/// In whose pool the stake was.
+			operator: T::AccountId,
+			/// What nobody pays: it is not burnt.
+			value: Balance,
 		},
 		/// Stake is free again.
 		Withdrawn {
@@ -563,8 +587,16 @@ pub mod pallet {
 		NoPosition,
 		/// The account has stakes in `MaxDelegations` pools. Leave one first.
 		TooManyDelegations,
-		/// This is the sender's own pool: use `bond_extra`.
+		/// This is the sender's own pool: use `bond_extra`, `unbond`.
 		OwnPool,
+		/// The stake is in this pool already.
+		SamePool,
+		/// The sender has redelegated in this era. Wait for the next one.
+		MovedThisEra,
+		/// Stake of this position came from another pool and answers for its older offences. Wait until it does not.
+		StillLiable,
+		/// Stake of `MAX_MOVES` redelegations answers for offences in other pools. Wait until one does not.
+		TooManyMoves,
 		/// The operator is leaving: its own stake is below `MinOperatorStake`. Choose another one.
 		OperatorLeaving,
 		/// Slashes left next to nothing in the pool, or one share costs too much for this value. Settle the positions
@@ -802,6 +834,26 @@ pub mod pallet {
 			Self::do_buy(&delegator, &operator, value)?;
 			Self::deposit_event(Event::Delegated { delegator, operator, value });
 			Ok(())
+		}
+
+		/// Moves delegated stake to another operator's pool without unbonding it. It counts and earns there at once, and
+		/// answers for the offences of both: for older ones of the pool that it left until it could have been withdrawn.
+		///
+		/// Parameters: `from` and `to`, whose pools, neither the sender's own; `value`, or all if the position is worth
+		/// less. Once an era. What stays must be nothing or at least `MinDelegation`, and enough for the bonds of `from`.
+		/// Stake cannot be moved on while it answers for the pool that it came from.
+		///
+		/// Emits `Redelegated`.
+		#[pallet::call_index(10)]
+		#[pallet::weight(T::WeightInfo::redelegate())]
+		pub fn redelegate(
+			origin: OriginFor<T>,
+			from: T::AccountId,
+			to: T::AccountId,
+			#[pallet::compact] value: Balance,
+		) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			Self::do_redelegate(who, from, to, value)
 		}
 
 		/// Brings a hold in line with the worth of its position: mints rewards into it, burns slashes out of it. For

@@ -13,8 +13,9 @@ use io_primitives::Balance;
 use sp_runtime::{DispatchError, DispatchResult, Perbill};
 
 use crate::{
-	Backing, Config, Delegations, EraIndex, Error, Event, HoldReason, Ledger, Ledgers, MetadataOf,
-	Pallet, PositionOf, Positions, Total, Totals, Unbonding, UnbondingChunk, WorkRings, LEVERAGE,
+	Backing, Bucket, Config, Delegators, EraIndex, Error, Event, HoldReason, Ledger, Ledgers,
+	MetadataOf, Move, Pallet, PositionOf, Positions, Total, Totals, Unbonding, UnbondingChunk,
+	WorkRings, LEVERAGE,
 };
 
 /// What a stranger gets of a slash that it collects.
@@ -34,14 +35,17 @@ impl<T: Config> Pallet<T> {
 	}
 
 	/// Supply as it is when all holds are in line: what is issued, and rewards not yet minted, without slashes that are
-	/// not yet burnt. It changes only by the mint, by burnt fees and by burnt slashes.
+	/// not yet burnt. It changes only by the mint, by burnt fees, by burnt slashes, and by what proves uncollectable of
+	/// these.
 	pub fn supply() -> Balance {
 		use frame_support::traits::fungible::Inspect;
 		let totals = Total::<T>::get();
 		T::Currency::total_issuance()
 			.saturating_add(totals.value)
 			.saturating_add(totals.pending)
+			.saturating_add(totals.moved)
 			.saturating_sub(totals.held)
+			.saturating_sub(totals.noted)
 	}
 
 	/// What a position is worth, with all that leaves.
@@ -58,16 +62,18 @@ impl<T: Config> Pallet<T> {
 	}
 
 	pub(crate) fn chunk_worth(operator: &T::AccountId, chunk: &UnbondingChunk) -> Balance {
-		Unbonding::<T>::get(operator, chunk.era).map_or(0, |bucket| bucket.worth(chunk.shares))
+		Unbonding::<T>::get(operator, chunk.era)
+			.map_or(0, |bucket| bucket.leaving.worth(chunk.shares))
 	}
 
-	/// Brings the hold of a position in line with its worth.
+	/// Brings the hold of a position in line with its worth, after it has paid what it owes to pools that it left.
 	pub(crate) fn sync(
 		who: &T::AccountId,
 		operator: &T::AccountId,
-		ledger: &Ledger,
+		ledger: &mut Ledger,
 		position: &mut PositionOf<T>,
 	) -> Result<Synced, DispatchError> {
+		Self::collect(who, operator, ledger, position);
 		let reason = HoldReason::Stake.into();
 		let worth = Self::worth(operator, ledger, position);
 		let minted = worth.saturating_sub(position.held);
@@ -89,7 +95,11 @@ impl<T: Config> Pallet<T> {
 	}
 
 	/// Least active stake of a position that is not empty.
-	fn check_least(who: &T::AccountId, operator: &T::AccountId, worth: Balance) -> DispatchResult {
+	pub(crate) fn check_least(
+		who: &T::AccountId,
+		operator: &T::AccountId,
+		worth: Balance,
+	) -> DispatchResult {
 		if who == operator {
 			ensure!(worth >= T::MinOperatorStake::get(), Error::<T>::StakeTooLow);
 		} else {
@@ -105,6 +115,18 @@ impl<T: Config> Pallet<T> {
 		value: Balance,
 	) -> DispatchResult {
 		ensure!(value > 0, Error::<T>::ZeroValue);
+		ensure!(Ledgers::<T>::contains_key(operator), Error::<T>::NotOperator);
+		T::Currency::hold(&HoldReason::Stake.into(), who, value)?;
+		Self::enter(who, operator, value, None)
+	}
+
+	/// Buys shares for `value` that is on hold but in no position, perhaps as it came from another pool.
+	pub(crate) fn enter(
+		who: &T::AccountId,
+		operator: &T::AccountId,
+		value: Balance,
+		moved: Option<Move<T::AccountId>>,
+	) -> DispatchResult {
 		let mut ledger = Ledgers::<T>::get(operator).ok_or(Error::<T>::NotOperator)?;
 		if who != operator {
 			let least = T::MinOperatorStake::get();
@@ -112,7 +134,7 @@ impl<T: Config> Pallet<T> {
 		}
 		let mut position = match Positions::<T>::get(who, operator) {
 			Some(mut position) => {
-				Self::sync(who, operator, &ledger, &mut position)?;
+				Self::sync(who, operator, &mut ledger, &mut position)?;
 				position
 			},
 			None => {
@@ -120,13 +142,15 @@ impl<T: Config> Pallet<T> {
 				PositionOf::<T>::default()
 			},
 		};
-		T::Currency::hold(&HoldReason::Stake.into(), who, value)?;
 		let shares = ledger.active.buy(value).ok_or(Error::<T>::PoolEmptied)?;
 		position.shares = position.shares.saturating_add(shares);
 		// The price that it paid counts, not what rounding has left of it.
 		let before = ledger.active.worth(position.shares - shares);
 		Self::check_least(who, operator, before.saturating_add(value))?;
 		position.held = position.held.saturating_add(value);
+		if let Some(moved) = moved {
+			position.moves.try_push(moved).map_err(|_| Error::<T>::TooManyMoves)?;
+		}
 		if who == operator {
 			ledger.own = position.shares;
 		}
@@ -147,9 +171,11 @@ impl<T: Config> Pallet<T> {
 		ledger: &mut Ledger,
 	) -> DispatchResult {
 		if who != operator {
-			let count = Delegations::<T>::get(who);
-			ensure!(count < T::MaxDelegations::get(), Error::<T>::TooManyDelegations);
-			Delegations::<T>::insert(who, count.saturating_add(1));
+			Delegators::<T>::try_mutate(who, |delegator| {
+				ensure!(delegator.pools < T::MaxDelegations::get(), Error::<T>::TooManyDelegations);
+				delegator.pools = delegator.pools.saturating_add(1);
+				Ok::<_, Error<T>>(())
+			})?;
 		}
 		ledger.holders = ledger.holders.saturating_add(1);
 		Ok(())
@@ -170,8 +196,13 @@ impl<T: Config> Pallet<T> {
 			Positions::<T>::remove(who, operator);
 			ledger.holders = ledger.holders.saturating_sub(1);
 			if who != operator {
-				Delegations::<T>::mutate_exists(who, |count| {
-					*count = count.unwrap_or_default().checked_sub(1).filter(|count| *count > 0);
+				Delegators::<T>::mutate_exists(who, |delegator| {
+					if let Some(known) = delegator {
+						known.pools = known.pools.saturating_sub(1);
+						if known.pools == 0 {
+							*delegator = None;
+						}
+					}
 				});
 			}
 		} else {
@@ -191,6 +222,15 @@ impl<T: Config> Pallet<T> {
 		WorkRings::<T>::remove(operator);
 		Backing::<T>::remove(operator);
 		Self::deposit_event(Event::OperatorRemoved { operator: operator.clone() });
+	}
+
+	/// Stores what left a pool in an era, or forgets it if nobody has anything of it.
+	pub(crate) fn put_bucket(operator: &T::AccountId, era: EraIndex, bucket: Bucket) {
+		if bucket.is_empty() {
+			Unbonding::<T>::remove(operator, era);
+		} else {
+			Unbonding::<T>::insert(operator, era, bucket);
+		}
 	}
 
 	/// First era in which what began to leave in `era` can be withdrawn.
@@ -213,7 +253,7 @@ impl<T: Config> Pallet<T> {
 			return Ok(0);
 		}
 		let mut bucket = Unbonding::<T>::get(operator, era).unwrap_or_default();
-		let shares = bucket.buy(value).ok_or(Error::<T>::PoolEmptied)?;
+		let shares = bucket.leaving.buy(value).ok_or(Error::<T>::PoolEmptied)?;
 		Unbonding::<T>::insert(operator, era, bucket);
 		ledger.leaving = ledger.leaving.saturating_add(value);
 		match position.unbonding.last_mut() {
@@ -235,7 +275,7 @@ impl<T: Config> Pallet<T> {
 		let mut ledger = Ledgers::<T>::get(&operator).ok_or(Error::<T>::NotOperator)?;
 		let mut position = Positions::<T>::get(&who, &operator).ok_or(Error::<T>::NoPosition)?;
 		ensure!(position.shares > 0, Error::<T>::NoPosition);
-		Self::sync(&who, &operator, &ledger, &mut position)?;
+		Self::sync(&who, &operator, &mut ledger, &mut position)?;
 		let value = Self::start_unbonding(&operator, &mut ledger, &mut position, value)?;
 		if position.shares > 0 {
 			Self::check_least(&who, &operator, ledger.active.worth(position.shares))?;
@@ -246,7 +286,7 @@ impl<T: Config> Pallet<T> {
 			ensure!(ledger.locked <= most, Error::<T>::InsufficientFree);
 		}
 		// The pool has kept a fraction.
-		Self::sync(&who, &operator, &ledger, &mut position)?;
+		Self::sync(&who, &operator, &mut ledger, &mut position)?;
 		Self::put_position(&who, &operator, position, ledger);
 		let due = Self::due(Self::current_era());
 		Self::deposit_event(Event::Unbonded { delegator: who, operator, value, due });
@@ -256,7 +296,7 @@ impl<T: Config> Pallet<T> {
 	pub(crate) fn do_withdraw(who: T::AccountId, operator: T::AccountId) -> DispatchResult {
 		let mut ledger = Ledgers::<T>::get(&operator).ok_or(Error::<T>::NotOperator)?;
 		let mut position = Positions::<T>::get(&who, &operator).ok_or(Error::<T>::NoPosition)?;
-		Self::sync(&who, &operator, &ledger, &mut position)?;
+		Self::sync(&who, &operator, &mut ledger, &mut position)?;
 		let now = Self::current_era();
 		let mut value: Balance = 0;
 		let mut withdrawn = false;
@@ -266,12 +306,8 @@ impl<T: Config> Pallet<T> {
 			}
 			withdrawn = true;
 			let mut bucket = Unbonding::<T>::get(&operator, chunk.era).unwrap_or_default();
-			value = value.saturating_add(bucket.sell_all(chunk.shares));
-			if bucket.shares == 0 {
-				Unbonding::<T>::remove(&operator, chunk.era);
-			} else {
-				Unbonding::<T>::insert(&operator, chunk.era, bucket);
-			}
+			value = value.saturating_add(bucket.leaving.sell_all(chunk.shares));
+			Self::put_bucket(&operator, chunk.era, bucket);
 			false
 		});
 		// A position of which slashes have left nothing is cleared away.
@@ -304,14 +340,15 @@ impl<T: Config> Pallet<T> {
 		let mut ledger = Ledgers::<T>::get(&operator).ok_or(Error::<T>::NotOperator)?;
 		let mut position =
 			Positions::<T>::get(&delegator, &operator).ok_or(Error::<T>::NoPosition)?;
-		let Synced { minted, burnt } = Self::sync(&delegator, &operator, &ledger, &mut position)?;
+		let Synced { minted, burnt } =
+			Self::sync(&delegator, &operator, &mut ledger, &mut position)?;
 		let bounty = if caller == delegator || delegator == operator {
 			0
 		} else {
 			Self::pay_bounty(&caller, &delegator, &mut ledger, &mut position, BOUNTY * burnt)?
 		};
 		if bounty > 0 {
-			Self::sync(&delegator, &operator, &ledger, &mut position)?;
+			Self::sync(&delegator, &operator, &mut ledger, &mut position)?;
 		}
 		// A pending slash may still be cancelled, and then its shares are worth something again.
 		if ledger.active.is_emptied() && ledger.pending == 0 && position.shares > 0 {

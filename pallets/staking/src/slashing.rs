@@ -30,8 +30,8 @@ impl<T: Config> Pallet<T> {
 	/// Takes the offence's amount, or what is left, out of the operator's pool and queues it. Changes nothing and
 	/// returns 0 if nothing can be taken.
 	///
-	/// All who are in the pool pay in proportion, those included who began to leave in the era in which the duty began or
-	/// later. What is due for withdrawal is safe.
+	/// All who are in the pool pay in proportion, those included who began to leave it, or moved stake to another one, in
+	/// the era in which the duty began or later. What is due for withdrawal is safe.
 	pub(crate) fn defer_slash(offence: Offence<T::AccountId>) -> Result<Balance, DispatchError> {
 		let Offence { id: offence, operator, since, amount, reason, harmed } = offence;
 		frame_support::ensure!(!Offences::<T>::contains_key(offence), Error::<T>::DuplicateOffence);
@@ -49,8 +49,8 @@ impl<T: Config> Pallet<T> {
 		let harmed = harmed.filter(|(who, _)| *who != operator);
 
 		Queue::<T>::put(queue);
+		Self::sync_own(&operator, &mut ledger);
 		Ledgers::<T>::insert(&operator, ledger);
-		Self::sync_own(&operator, &ledger);
 		Offences::<T>::insert(offence, id);
 		Self::deposit_event(Event::SlashReported {
 			id,
@@ -75,11 +75,11 @@ impl<T: Config> Pallet<T> {
 			Self::era_of(since).max(now.saturating_add(1).saturating_sub(T::UnbondingEras::get()));
 		let buckets: Vec<_> = (first..=now)
 			.filter_map(|era| Some((era, Unbonding::<T>::get(operator, era)?)))
-			.filter(|(_, bucket)| bucket.value > 0)
+			.filter(|(_, bucket)| bucket.leaving.value > 0 || bucket.moved.value > 0)
 			.collect();
-		let whole = buckets
-			.iter()
-			.fold(ledger.active.value, |sum, (_, bucket)| sum.saturating_add(bucket.value));
+		let whole = buckets.iter().fold(ledger.active.value, |sum, (_, bucket)| {
+			sum.saturating_add(bucket.leaving.value).saturating_add(bucket.moved.value)
+		});
 		let amount = amount.min(whole);
 		if amount == 0 {
 			return 0;
@@ -87,24 +87,31 @@ impl<T: Config> Pallet<T> {
 		let mut division = Division::new(amount, whole);
 		let from_active = division.next(ledger.active.value);
 		ledger.active.value = ledger.active.value.saturating_sub(from_active);
+		let (mut from_leaving, mut from_moved): (Balance, Balance) = (0, 0);
 		for (era, mut bucket) in buckets {
-			let part = division.next(bucket.value);
-			bucket.value = bucket.value.saturating_sub(part);
+			for (tranche, taken) in
+				[(&mut bucket.leaving, &mut from_leaving), (&mut bucket.moved, &mut from_moved)]
+			{
+				let part = division.next(tranche.value);
+				tranche.value = tranche.value.saturating_sub(part);
+				*taken = taken.saturating_add(part);
+			}
 			Unbonding::<T>::insert(operator, era, bucket);
 		}
-		ledger.leaving = ledger.leaving.saturating_sub(amount.saturating_sub(from_active));
+		ledger.leaving = ledger.leaving.saturating_sub(from_leaving);
 		ledger.pending = ledger.pending.saturating_add(amount);
 		ledger.locked = ledger.locked.min(ledger.cover());
 		Self::with_totals(|totals| {
 			totals.active = totals.active.saturating_sub(from_active);
-			totals.value = totals.value.saturating_sub(amount);
+			totals.value = totals.value.saturating_sub(from_active.saturating_add(from_leaving));
+			totals.moved = totals.moved.saturating_sub(from_moved);
 			totals.pending = totals.pending.saturating_add(amount);
 		});
 		amount
 	}
 
 	/// Takes the operator's own part of a slash out of its hold at once.
-	fn sync_own(operator: &T::AccountId, ledger: &Ledger) {
+	fn sync_own(operator: &T::AccountId, ledger: &mut Ledger) {
 		let Some(mut position) = Positions::<T>::get(operator, operator) else { return };
 		let synced = with_storage_layer(|| {
 			Self::sync(operator, operator, ledger, &mut position).map(|_| position)

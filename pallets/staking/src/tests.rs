@@ -6,6 +6,7 @@ mod election;
 mod invariants;
 mod operators;
 mod pool;
+mod redelegation;
 mod rewards;
 mod scale;
 mod slashing;

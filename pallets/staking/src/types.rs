@@ -8,7 +8,7 @@ use frame_support::{
 };
 use io_primitives::{Balance, BlockNumber, OffenceReason};
 use scale_info::TypeInfo;
-use sp_core::H256;
+use sp_core::{ConstU32, H256};
 use sp_runtime::{Perbill, Perquintill};
 
 use crate::pool::{Shares, Tranche};
@@ -22,6 +22,8 @@ pub type EraIndex = u32;
 pub const LEVERAGE: Balance = 5;
 /// Most seats in the collator set.
 pub const MAX_COLLATORS: u32 = 64;
+/// Most redelegations for which the stake of one position still answers elsewhere.
+pub const MAX_MOVES: u32 = 4;
 
 /// The pool of an operator: all that bonding and slashing need of it, in one item.
 #[derive(
@@ -52,7 +54,7 @@ pub struct Ledger {
 	/// Slashes that are taken out of the pool and not yet applied or cancelled.
 	#[codec(compact)]
 	pub pending: Balance,
-	/// Positions in the pool, the operator's own included.
+	/// Positions in the pool, the operator's own included, and moves out of it that are not yet forgotten.
 	#[codec(compact)]
 	pub holders: u64,
 	/// What the operator takes of its delegators' rewards.
@@ -77,6 +79,72 @@ impl Ledger {
 	pub fn cover(&self) -> Balance {
 		self.active.value.saturating_add(self.leaving)
 	}
+}
+
+/// What left the active stake of a pool in an era. It answers for offences whose duty began in that era or before.
+#[derive(
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+	Clone,
+	Copy,
+	PartialEq,
+	Eq,
+	Debug,
+	Default,
+)]
+pub struct Bucket {
+	/// What is unbonded, until its owners withdraw it.
+	pub leaving: Tranche,
+	/// What is redelegated. The money is in other pools; what this says less than was moved, it owes.
+	pub moved: Tranche,
+}
+
+impl Bucket {
+	/// Whether nobody has shares of it.
+	pub fn is_empty(&self) -> bool {
+		self.leaving.shares == 0 && self.moved.shares == 0
+	}
+}
+
+/// Stake of a position that came from another pool, for whose older offences it answers.
+#[derive(
+	Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo, Clone, PartialEq, Eq, Debug,
+)]
+pub struct Move<AccountId> {
+	/// Whose pool it left.
+	pub from: AccountId,
+	/// In which era.
+	pub era: EraIndex,
+	/// Shares of what was moved then.
+	#[codec(compact)]
+	pub shares: Shares,
+	/// What they were worth at the last `sync`.
+	#[codec(compact)]
+	pub noted: Balance,
+}
+
+/// What is known of an account that delegates.
+#[derive(
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+	Clone,
+	Copy,
+	PartialEq,
+	Eq,
+	Debug,
+	Default,
+)]
+pub struct Delegator {
+	/// Pools of others in which it has a position.
+	pub pools: u32,
+	/// One more than the era of its last redelegation; 0 for never.
+	pub moved: EraIndex,
 }
 
 /// Shares of an unbonding bucket.
@@ -115,8 +183,8 @@ pub struct UnbondingChunk {
 	DefaultNoBound,
 )]
 #[scale_info(skip_type_params(MaxUnbonding))]
-#[codec(mel_bound())]
-pub struct Position<MaxUnbonding: Get<u32>> {
+#[codec(mel_bound(AccountId: MaxEncodedLen))]
+pub struct Position<AccountId: Clone + PartialEq + Eq + core::fmt::Debug, MaxUnbonding: Get<u32>> {
 	/// Shares of the active stake.
 	#[codec(compact)]
 	pub shares: Shares,
@@ -125,12 +193,16 @@ pub struct Position<MaxUnbonding: Get<u32>> {
 	pub held: Balance,
 	/// What leaves, oldest first.
 	pub unbonding: BoundedVec<UnbondingChunk, MaxUnbonding>,
+	/// What came from other pools, oldest first.
+	pub moves: BoundedVec<Move<AccountId>, ConstU32<MAX_MOVES>>,
 }
 
-impl<MaxUnbonding: Get<u32>> Position<MaxUnbonding> {
-	/// Whether no share is left.
+impl<AccountId: Clone + PartialEq + Eq + core::fmt::Debug, MaxUnbonding: Get<u32>>
+	Position<AccountId, MaxUnbonding>
+{
+	/// Whether no share is left, here or of what was moved.
 	pub fn is_empty(&self) -> bool {
-		self.shares == 0 && self.unbonding.is_empty()
+		self.shares == 0 && self.unbonding.is_empty() && self.moves.is_empty()
 	}
 }
 
@@ -161,6 +233,12 @@ pub struct Totals {
 	/// Slashes that are not yet applied or cancelled.
 	#[codec(compact)]
 	pub pending: Balance,
+	/// What redelegated stake answers with in the pools that it left.
+	#[codec(compact)]
+	pub moved: Balance,
+	/// The same, as positions have noted it. What is missing in `moved` they owe.
+	#[codec(compact)]
+	pub noted: Balance,
 }
 
 /// Where the count of eras stands.
@@ -504,6 +582,17 @@ pub struct LeavingView {
 	pub due: EraIndex,
 }
 
+/// Redelegated stake of a position.
+#[derive(Encode, Decode, DecodeWithMemTracking, TypeInfo, Clone, PartialEq, Eq, Debug)]
+pub struct MoveView<AccountId> {
+	/// Whose pool it left.
+	pub from: AccountId,
+	/// How much of it answers for older offences there.
+	pub value: Balance,
+	/// First era in which it does not any more.
+	pub due: EraIndex,
+}
+
 /// What an account has in one pool.
 #[derive(Encode, Decode, DecodeWithMemTracking, TypeInfo, Clone, PartialEq, Eq, Debug)]
 pub struct PositionView<AccountId> {
@@ -515,7 +604,9 @@ pub struct PositionView<AccountId> {
 	pub unbonding: Vec<LeavingView>,
 	/// What the account has on hold for it.
 	pub held: Balance,
-	/// Slashes that are not yet taken out of the hold.
+	/// What came from other pools, oldest first.
+	pub moves: Vec<MoveView<AccountId>>,
+	/// Slashes that are not yet taken out of the hold, those of pools that it left included.
 	pub uncollected: Balance,
 	/// Rewards that are not yet minted into the hold.
 	pub unminted: Balance,

@@ -6,8 +6,8 @@ use sp_core::U256;
 
 use crate::{
 	eras, ApyView, Candidates, Collators, Config, Invulnerables, LeavingView, Ledgers, MetadataOf,
-	OperatorView, Pallet, Points, PositionView, Positions, ScoreView, Total, ValidatorView,
-	WorkRings,
+	MoveView, OperatorView, Pallet, Points, PositionView, Positions, ScoreView, Total,
+	ValidatorView, WorkRings,
 };
 
 impl<T: Config> Pallet<T> {
@@ -51,7 +51,8 @@ impl<T: Config> Pallet<T> {
 		Positions::<T>::iter_prefix(&delegator)
 			.filter_map(|(operator, position)| {
 				let ledger = Ledgers::<T>::get(&operator)?;
-				let all = Self::worth(&operator, &ledger, &position);
+				let all = Self::worth(&operator, &ledger, &position)
+					.saturating_sub(Self::owed(&position));
 				Some(PositionView {
 					worth: ledger.active.worth(position.shares),
 					unbonding: position
@@ -60,6 +61,15 @@ impl<T: Config> Pallet<T> {
 						.map(|chunk| LeavingView {
 							value: Self::chunk_worth(&operator, chunk),
 							due: Self::due(chunk.era),
+						})
+						.collect(),
+					moves: position
+						.moves
+						.iter()
+						.map(|step| MoveView {
+							from: step.from.clone(),
+							value: Self::move_worth(step),
+							due: Self::due(step.era),
 						})
 						.collect(),
 					held: position.held,

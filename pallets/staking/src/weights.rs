@@ -11,9 +11,9 @@ pub trait WeightInfo {
 	fn register_operator() -> Weight;
 	/// `bond_extra`, with all unbonding chunks in use.
 	fn bond_extra() -> Weight;
-	/// `unbond` into the last free chunk.
+	/// `unbond` into the last free chunk, with all moves in use, which owe something and are due.
 	fn unbond() -> Weight;
-	/// `withdraw` of all chunks.
+	/// `withdraw` of all chunks, with all moves in use, which owe something and are due.
 	fn withdraw() -> Weight;
 	/// `cancel_slash` of the last position in a pool.
 	fn cancel_slash() -> Weight;
@@ -25,9 +25,11 @@ pub trait WeightInfo {
 	fn back() -> Weight;
 	/// `set_commission`.
 	fn set_commission() -> Weight;
-	/// `delegate`, with all unbonding chunks in use.
+	/// `delegate`, with all unbonding chunks and moves in use, which owe something and are due.
 	fn delegate() -> Weight;
-	/// `settle`, with all unbonding chunks in use.
+	/// `redelegate` into a position with a debt and a move that is due, with all chunks and moves in use.
+	fn redelegate() -> Weight;
+	/// `settle`, with all unbonding chunks and moves in use, which owe something and are due.
 	fn settle() -> Weight;
 	/// `claim`.
 	fn claim() -> Weight;
@@ -93,8 +95,11 @@ impl WeightInfo for () {
 	fn delegate() -> Weight {
 		Db::of(70, 7)
 	}
+	fn redelegate() -> Weight {
+		Db::of(140, 30)
+	}
 	fn settle() -> Weight {
-		Db::of(70, 8)
+		Db::of(80, 18)
 	}
 	fn claim() -> Weight {
 		Db::of(4, 2)

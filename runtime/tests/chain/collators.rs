@@ -24,12 +24,12 @@ fn era() -> u32 {
 	ERAS.session_blocks * ERAS.sessions_per_era
 }
 
-/// Two candidates with equal stake, and one seat.
-fn one_seat() -> Chain {
+/// Two candidates with equal stake, nobody invulnerable.
+fn with_seats(seats: u32) -> Chain {
 	let mut chain = Chain::new("local_testnet");
 	chain.state(|| {
 		assert_ok!(IoStaking::set_invulnerables(RuntimeOrigin::root(), vec![]));
-		let terms = ElectionTerms { seats: 1, ..ElectionTerms::DEFAULT };
+		let terms = ElectionTerms { seats, ..ElectionTerms::DEFAULT };
 		let seats = RuntimeParameters::Staking((staking::Election, terms).into());
 		assert_ok!(Parameters::set_parameter(RuntimeOrigin::root(), seats));
 	});
@@ -51,7 +51,7 @@ fn assert_author(chain: &mut Chain, who: Sr25519Keyring) {
 
 #[test]
 fn should_change_seats_when_stake_changes_and_again_when_work_changes() {
-	let mut chain = one_seat();
+	let mut chain = with_seats(1);
 	run(&mut chain, 3 * session());
 	// Equal stake: the smaller account wins.
 	let first = if account(Alice) < account(Bob) { Alice } else { Bob };
@@ -76,8 +76,29 @@ fn should_change_seats_when_stake_changes_and_again_when_work_changes() {
 }
 
 #[test]
+fn should_chill_a_collator_when_it_authors_nothing_in_an_era() {
+	let mut chain = with_seats(2);
+	run(&mut chain, era());
+	chain.state(|| assert_eq!(Session::validators().len(), 2));
+	chain.idle = vec![Bob];
+	run(&mut chain, 2 * era() + 3 * session());
+	assert_author(&mut chain, Alice);
+	chain.state(|| {
+		let standing: Vec<_> =
+			IoStaking::election_preview().into_iter().map(|candidate| candidate.who).collect();
+		assert_eq!(standing, [account(Alice)]);
+	});
+
+	// It stands again, and has its seat back.
+	chain.idle = Vec::new();
+	chain.must([(Bob, pallet_io_staking::Call::candidate { stand: true }.into())]);
+	run(&mut chain, 3 * session());
+	chain.state(|| assert_eq!(Session::validators().len(), 2));
+}
+
+#[test]
 fn should_keep_the_collators_when_nobody_stands_for_election() {
-	let mut chain = one_seat();
+	let mut chain = with_seats(1);
 	chain.state(|| {
 		for who in [Alice, Bob] {
 			let origin = RuntimeOrigin::signed(account(who));

@@ -44,6 +44,9 @@ pub(crate) struct Chain {
 	ext: TestExternalities,
 	parent: Option<Header>,
 	pub(crate) number: u32,
+	slot: u64,
+	/// Collators whose slots pass without a block.
+	pub(crate) idle: Vec<Sr25519Keyring>,
 }
 
 fn merge(base: &mut serde_json::Value, patch: serde_json::Value) {
@@ -73,7 +76,7 @@ impl Chain {
 			frame_support::genesis_builder_helper::build_state::<RuntimeGenesisConfig>(json)
 				.unwrap();
 		});
-		Self { ext, parent: None, number: 0 }
+		Self { ext, parent: None, number: 0, slot: 1_000, idle: Vec::new() }
 	}
 
 	pub(crate) fn development() -> Self {
@@ -85,11 +88,26 @@ impl Chain {
 		self.ext.execute_with(f)
 	}
 
+	/// The next slot whose collator is not idle.
+	fn next_slot(&mut self) -> u64 {
+		let idle: Vec<_> = self.idle.iter().map(|who| who.public().into()).collect();
+		let mut slot = self.slot + 1;
+		self.state(|| {
+			let authorities = pallet_aura::Authorities::<Runtime>::get();
+			let author = |slot: u64| &authorities[(slot % authorities.len() as u64) as usize];
+			while idle.contains(author(slot)) {
+				slot += 1;
+			}
+		});
+		slot
+	}
+
 	/// Builds the next block around `f`.
 	pub(crate) fn block<R>(&mut self, shown: Shown, f: impl FnOnce() -> R) -> R {
 		self.number += 1;
 		let number = self.number;
-		let slot = 1_000 + u64::from(number);
+		self.slot = self.next_slot();
+		let slot = self.slot;
 		let digest = Digest {
 			logs: vec![DigestItem::PreRuntime(sp_consensus_aura::AURA_ENGINE_ID, slot.encode())],
 		};

@@ -3,7 +3,7 @@
 use frame_support::{assert_noop, assert_ok};
 use sp_runtime::TokenError;
 
-use crate::{mock::*, Delegations, Error, Event, Ledgers, Positions};
+use crate::{mock::*, Delegators, Error, Event, Ledgers, Positions};
 
 fn pool() -> ExtBuilder {
 	ExtBuilder::default().with_operator(ALICE, 1_000)
@@ -54,11 +54,11 @@ fn should_give_the_place_back_when_a_delegator_has_left() {
 	pool().build_and_execute(|| {
 		delegate(BOB, ALICE, 500);
 		assert_ok!(IoStaking::unbond(signed(BOB), ALICE, 500));
-		assert_eq!(Delegations::<Test>::get(BOB), 1);
+		assert_eq!(Delegators::<Test>::get(BOB).pools, 1);
 		run_to_era(UNBONDING);
 		assert_ok!(IoStaking::withdraw(signed(BOB), ALICE));
 		assert_eq!((held(BOB), free(BOB)), (0, FUNDS));
-		assert!(!Delegations::<Test>::contains_key(BOB));
+		assert!(!Delegators::<Test>::contains_key(BOB));
 		assert!(!Positions::<Test>::contains_key(BOB, ALICE));
 		assert!(Ledgers::<Test>::contains_key(ALICE));
 	});

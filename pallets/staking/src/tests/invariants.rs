@@ -14,6 +14,7 @@ enum Step {
 	Register(AccountId, Balance, u32),
 	BondExtra(AccountId, Balance),
 	Delegate(AccountId, AccountId, Balance),
+	Redelegate(AccountId, AccountId, AccountId, Balance),
 	Unbond(AccountId, AccountId, Balance),
 	Withdraw(AccountId, AccountId),
 	Settle(AccountId, AccountId, AccountId),
@@ -59,6 +60,8 @@ fn step() -> impl Strategy<Value = Step> {
 		2 => (user(), value(), 0..101u32).prop_map(|(a, b, c)| Step::Register(a, b, c)),
 		2 => (pool(), value()).prop_map(|(a, b)| Step::BondExtra(a, b)),
 		5 => (user(), pool(), value()).prop_map(|(a, b, c)| Step::Delegate(a, b, c)),
+		4 => (user(), pool(), pool(), value())
+			.prop_map(|(a, b, c, d)| Step::Redelegate(a, b, c, d)),
 		5 => (user(), pool(), value()).prop_map(|(a, b, c)| Step::Unbond(a, b, c)),
 		5 => (user(), pool()).prop_map(|(a, b)| Step::Withdraw(a, b)),
 		4 => (user(), user(), pool()).prop_map(|(a, b, c)| Step::Settle(a, b, c)),
@@ -98,7 +101,11 @@ fn wealth() -> Vec<Balance> {
 			let staked = IoStaking::position(*who)
 				.iter()
 				.map(|view| {
-					view.worth + view.unbonding.iter().map(|part| part.value).sum::<Balance>()
+					let leaving: Balance = view.unbonding.iter().map(|part| part.value).sum();
+					let owed = view
+						.uncollected
+						.saturating_sub(view.held.saturating_sub(view.worth + leaving));
+					(view.worth + leaving).saturating_sub(owed)
 				})
 				.sum::<Balance>();
 			free(*who) + staked
@@ -120,6 +127,9 @@ fn apply(step: Step) {
 		),
 		Step::BondExtra(who, value) => IoStaking::bond_extra(signed(who), value),
 		Step::Delegate(who, to, value) => IoStaking::delegate(signed(who), to, value),
+		Step::Redelegate(who, from, to, value) => {
+			IoStaking::redelegate(signed(who), from, to, value)
+		},
 		Step::Unbond(who, from, value) => IoStaking::unbond(signed(who), from, value),
 		Step::Withdraw(who, from) => IoStaking::withdraw(signed(who), from),
 		Step::Settle(caller, who, at) => IoStaking::settle(signed(caller), who, at),
@@ -183,6 +193,7 @@ fn is_neutral(step: &Step) -> bool {
 		Step::Register(..)
 			| Step::BondExtra(..)
 			| Step::Delegate(..)
+			| Step::Redelegate(..)
 			| Step::Unbond(..)
 			| Step::Withdraw(..)
 			| Step::Commission(..)
@@ -198,6 +209,7 @@ fn actor(step: &Step) -> Option<AccountId> {
 		Step::Register(who, ..)
 		| Step::BondExtra(who, _)
 		| Step::Delegate(who, ..)
+		| Step::Redelegate(who, ..)
 		| Step::Unbond(who, ..)
 		| Step::Withdraw(who, _) => Some(*who),
 		_ => None,
@@ -236,7 +248,9 @@ proptest! {
 							prop_assert!(to_stake + to_treasury + for_work <= mint);
 							supply += to_stake + to_treasury;
 						},
-						Event::Claimed { value, .. } => supply += value,
+						Event::Claimed { value, .. } | Event::Uncollectable { value, .. } => {
+							supply += value
+						},
 						_ => {},
 					}
 				}
