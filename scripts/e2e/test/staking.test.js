@@ -11,8 +11,8 @@ import { assertFails, eventsAt, one, send, sudo } from '../lib/tx.js';
 import { crew, dismiss, PURSE, STAKE } from '../lib/worker.js';
 
 const requester = key('//Requester/staking');
-const [early, leaving, later, saver, reporter] =
-	['early', 'leaving', 'later', 'saver', 'reporter'].map((name) => key(`//Delegator/${name}`));
+const [early, leaving, moved, later, saver, reporter] =
+	['early', 'leaving', 'moved', 'later', 'saver', 'reporter'].map((name) => key(`//Delegator/${name}`));
 const BOND = 3n * 10n * PRICE;
 /** All rates of the chain are parts of this. */
 const BILLION = 1_000_000_000n;
@@ -22,7 +22,7 @@ let workers = [];
 before(async () => {
 	chain = await Chain.start();
 	const [classId] = await chain.newClasses(1);
-	await fund(chain, [requester, early, leaving, later, saver, reporter], PURSE);
+	await fund(chain, [requester, early, leaving, moved, later, saver, reporter], PURSE);
 	workers = await crew(chain, ['honest', 'honest', 'lying'], { name: '/staking', classId });
 	workers.classId = classId;
 });
@@ -85,14 +85,19 @@ test('should earn with a collator when an era ends, and have it all back after t
 	assert.equal(await position(saver, alice), undefined);
 });
 
-test('should slash who was in the pool and who has just left it, but nobody who joined later', async () => {
+test('should slash who was in the pool, who leaves it and who moved to another, but nobody who joined later', async () => {
 	const { api } = chain;
 	const { operator } = workers[2];
-	const parts = { early: 300n * IO, leaving: 200n * IO };
+	const other = workers[0].operator;
+	const parts = { early: 300n * IO, leaving: 200n * IO, moved: 100n * IO };
 	await delegate(early, operator, parts.early);
 	await delegate(leaving, operator, parts.leaving);
 	await send(chain, api.tx.ioStaking.unbond(operator.address, parts.leaving), leaving);
-	const whole = STAKE + parts.early + parts.leaving;
+	await delegate(moved, operator, parts.moved);
+	const move = api.tx.ioStaking.redelegate(operator.address, other.address, parts.moved);
+	const { due } = one(api, (await send(chain, move, moved)).events, 'ioStaking', 'Redelegated').data;
+	await assertFails(chain, api.tx.ioStaking.redelegate(other.address, operator.address, parts.moved), moved, 'ioStaking', 'MovedThisEra');
+	const whole = STAKE + parts.early + parts.leaving + parts.moved;
 
 	const { id, number } = await submit(chain, requester, { class: workers.classId });
 	const { end, hash } = await follow(chain, id, number);
@@ -114,6 +119,9 @@ test('should slash who was in the pool and who has just left it, but nobody who 
 	near(await left(leaving), rest(parts.leaving), 'who was leaving');
 	near(await left(operator), rest(STAKE), 'the operator');
 	near(await left(later), parts.early, 'who joined later');
+	const elsewhere = await position(moved, other);
+	near(elsewhere.worth.toBigInt() - elsewhere.uncollected.toBigInt(), rest(parts.moved), 'who moved to another pool');
+	assert.equal(elsewhere.moves[0].due.toNumber(), due.toNumber());
 	assert.equal((await pool(operator)).pending.toBigInt(), amount);
 
 	// A stranger collects the slash and is paid for it.
@@ -124,6 +132,11 @@ test('should slash who was in the pool and who has just left it, but nobody who 
 	assert.equal(bounty.toBigInt(), burnt.toBigInt() / 100n);
 	assert.equal((await money(chain, reporter)).free, before.free - done.fee + bounty.toBigInt());
 	assert.equal(await staked(early), await left(early));
+
+	await settle(moved, moved, other);
+	const collected = await position(moved, other);
+	near(collected.worth.toBigInt(), rest(parts.moved), 'who moved, when it is collected');
+	assert.equal(await staked(moved), collected.worth.toBigInt());
 });
 
 test('should give a cancelled slash back to the pool', async () => {

@@ -32,6 +32,21 @@ pub(crate) enum StakeCommand {
 		#[command(flatten)]
 		send: SendArgs,
 	},
+	/// Move coins from one pool to another without waiting, once an era; until they could have been withdrawn, they can still
+	/// be slashed for what was done before in the first one
+	Move {
+		/// The address of the operator whose pool they leave
+		#[arg(value_parser = keys::parse_account)]
+		from: AccountId,
+		/// The address of the operator whose pool they join
+		#[arg(value_parser = keys::parse_account)]
+		to: AccountId,
+		/// How much, in IO, or `all`
+		#[arg(value_parser = parse_amount_or_all)]
+		amount: Balance,
+		#[command(flatten)]
+		send: SendArgs,
+	},
 	/// Begin to take coins out of a pool; they can be withdrawn, and slashed for what was done before, until the waiting
 	/// time is over
 	Unbond {
@@ -96,6 +111,14 @@ struct Leaving {
 	due: u32,
 }
 
+/// A part of a position that came from another pool, as pallet-io-staking shows it.
+#[derive(Decode)]
+struct Moved {
+	from: AccountId,
+	value: Balance,
+	due: u32,
+}
+
 /// What an account has in one pool, as pallet-io-staking shows it.
 #[derive(Decode)]
 struct Position {
@@ -103,6 +126,7 @@ struct Position {
 	worth: Balance,
 	unbonding: Vec<Leaving>,
 	held: Balance,
+	moves: Vec<Moved>,
 	uncollected: Balance,
 	unminted: Balance,
 }
@@ -147,6 +171,10 @@ fn parse_amount_or_all(text: &str) -> core::result::Result<Balance, String> {
 	amount::parse(text).map_err(|error| error.to_string())
 }
 
+fn money_or_all(amount: Balance) -> String {
+	if amount == Balance::MAX { "all".into() } else { money(amount) }
+}
+
 pub(crate) async fn run(command: StakeCommand, app: &App) -> Result<()> {
 	match command {
 		StakeCommand::Delegate { operator, amount, send } => {
@@ -158,8 +186,15 @@ pub(crate) async fn run(command: StakeCommand, app: &App) -> Result<()> {
 			let arguments = (operator, Compact(amount)).encode();
 			send_call(STAKING, "delegate", arguments, &question, &send, app).await
 		},
+		StakeCommand::Move { from, to, amount, send } => {
+			let what = money_or_all(amount);
+			let (old, new) = (output::address(&from), output::address(&to));
+			let question = format!("move {what} from the pool of {old} to that of {new}?");
+			let arguments = (from, to, Compact(amount)).encode();
+			send_call(STAKING, "redelegate", arguments, &question, &send, app).await
+		},
 		StakeCommand::Unbond { operator, amount, send } => {
-			let what = if amount == Balance::MAX { "all".into() } else { money(amount) };
+			let what = money_or_all(amount);
 			let from = output::address(&operator);
 			let question = format!("begin to take {what} out of the pool of {from}?");
 			let arguments = (operator, Compact(amount)).encode();
@@ -205,6 +240,15 @@ async fn positions(address: Option<AccountId>, key: &KeyArgs, app: &App) -> Resu
 					.iter()
 					.map(|part| json!({ "amount": json_amount(part.value), "due_era": part.due }))
 					.collect::<Vec<_>>(),
+				"moved": position
+					.moves
+					.iter()
+					.map(|part| json!({
+						"from": output::address(&part.from),
+						"amount": json_amount(part.value),
+						"due_era": part.due,
+					}))
+					.collect::<Vec<_>>(),
 			}))
 			.collect::<Vec<_>>(),
 	});
@@ -213,17 +257,33 @@ async fn positions(address: Option<AccountId>, key: &KeyArgs, app: &App) -> Resu
 			return "nothing is staked; `io stake delegate` puts coins into a pool".into();
 		}
 		let mut table =
-			output::table(["pool of", "worth", "leaving", "rewards to mint", "slashes to collect"]);
+			output::table([
+				"pool of",
+				"worth",
+				"leaving",
+				"answers for",
+				"rewards to mint",
+				"slashes to collect",
+			]);
 		for position in &positions {
 			let leaving: Vec<_> = position
 				.unbonding
 				.iter()
 				.map(|part| format!("{} in era {}", money(part.value), part.due))
 				.collect();
+			let moved: Vec<_> = position
+				.moves
+				.iter()
+				.map(|part| {
+					let from = output::address(&part.from);
+					format!("{} from {from} until era {}", money(part.value), part.due)
+				})
+				.collect();
 			table.add_row([
 				output::address(&position.operator),
 				money(position.worth),
 				leaving.join("\n"),
+				moved.join("\n"),
 				money(position.unminted),
 				money(position.uncollected),
 			]);
