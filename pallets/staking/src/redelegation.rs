@@ -12,7 +12,7 @@ use io_primitives::Balance;
 use sp_runtime::DispatchResult;
 
 use crate::{
-	Config, Delegators, Error, Event, Ledger, Ledgers, Move, Pallet, PositionOf, Positions,
+	Config, Delegators, EraIndex, Error, Event, Ledger, Ledgers, Move, Pallet, PositionOf, Positions,
 	Unbonding,
 };
 
@@ -97,7 +97,7 @@ impl<T: Config> Pallet<T> {
 			kept = kept.saturating_add(worth.saturating_sub(step.noted));
 			step.noted = worth;
 		}
-		let paid = Self::sell_any(operator, ledger, position, owed);
+		let paid = Self::sell_any(operator, ledger, position, owed, 0);
 		Self::with_totals(|totals| {
 			totals.noted = totals.noted.saturating_add(kept).saturating_sub(owed);
 		});
@@ -125,12 +125,14 @@ impl<T: Config> Pallet<T> {
 		}
 	}
 
-	/// Sells active shares, then shares that leave, for up to `value`. Returns what they brought.
-	fn sell_any(
+	/// Sells active shares, then shares that began to leave in the era `first` or later, for up to `value`. Returns what they
+	/// brought.
+	pub(crate) fn sell_any(
 		operator: &T::AccountId,
 		ledger: &mut Ledger,
 		position: &mut PositionOf<T>,
 		value: Balance,
+		first: EraIndex,
 	) -> Balance {
 		let mut rest = value;
 		if rest > 0 && ledger.active.worth(position.shares) > 0 {
@@ -142,7 +144,7 @@ impl<T: Config> Pallet<T> {
 				totals.value = totals.value.saturating_sub(paid);
 			});
 		}
-		for chunk in position.unbonding.iter_mut() {
+		for chunk in position.unbonding.iter_mut().filter(|chunk| chunk.era >= first) {
 			if rest == 0 {
 				break;
 			}

@@ -11,9 +11,18 @@ use io_primitives::{Balance, BlockNumber, Offence};
 use sp_runtime::{traits::SaturatedConversion, DispatchError, DispatchResult};
 
 use crate::{
-	pool::Division, Config, Era, EraIndex, EraStarts, Error, Event, Ledger, Ledgers, Offences,
-	Pallet, PendingSlash, PositionOf, Positions, Queue, SlashId, Slashes, Unbonding, WeightInfo,
+	pool::Division, Bucket, Config, Era, EraIndex, EraStarts, Error, Event, Ledger, Ledgers,
+	Offences, Pallet, PendingSlash, PositionOf, Positions, Queue, SlashId, Slashes, Unbonding,
+	WeightInfo, FIRST_LOSS,
 };
+
+/// What a slash took.
+#[derive(Default)]
+struct Taken {
+	amount: Balance,
+	/// What of it the operator lost alone.
+	own: Balance,
+}
 
 impl<T: Config> Pallet<T> {
 	pub(crate) fn current_era() -> EraIndex {
@@ -30,13 +39,16 @@ impl<T: Config> Pallet<T> {
 	/// Takes the offence's amount, or what is left, out of the operator's pool and queues it. Changes nothing and
 	/// returns 0 if nothing can be taken.
 	///
-	/// All who are in the pool pay in proportion, those included who began to leave it, or moved stake to another one, in
-	/// the era in which the duty began or later. What is due for withdrawal is safe.
+	/// The operator pays [`FIRST_LOSS`] of it alone, as far as its own stake goes. For the rest all who are in the pool pay
+	/// in proportion, the operator and those included who began to leave it, or moved stake to another one, in the era in
+	/// which the duty began or later. What is due for withdrawal is safe.
 	pub(crate) fn defer_slash(offence: Offence<T::AccountId>) -> Result<Balance, DispatchError> {
 		let Offence { id: offence, operator, since, amount, reason, harmed } = offence;
 		frame_support::ensure!(!Offences::<T>::contains_key(offence), Error::<T>::DuplicateOffence);
 		let mut ledger = Ledgers::<T>::get(&operator).ok_or(Error::<T>::NotOperator)?;
-		let amount = Self::take(&operator, &mut ledger, since, amount);
+		let mut position = Positions::<T>::get(&operator, &operator);
+		let Taken { amount, own } =
+			Self::take(&operator, &mut ledger, position.as_mut(), since, amount);
 		if amount == 0 {
 			return Ok(0);
 		}
@@ -49,8 +61,10 @@ impl<T: Config> Pallet<T> {
 		let harmed = harmed.filter(|(who, _)| *who != operator);
 
 		Queue::<T>::put(queue);
-		Self::sync_own(&operator, &mut ledger);
-		Ledgers::<T>::insert(&operator, ledger);
+		match position {
+			Some(position) => Self::put_own(&operator, ledger, position),
+			None => Ledgers::<T>::insert(&operator, ledger),
+		}
 		Offences::<T>::insert(offence, id);
 		Self::deposit_event(Event::SlashReported {
 			id,
@@ -59,7 +73,8 @@ impl<T: Config> Pallet<T> {
 			reason,
 			due,
 		});
-		Slashes::<T>::insert(id, PendingSlash { operator, amount, harmed, reason, due, offence });
+		let slash = PendingSlash { operator, amount, own, harmed, reason, due, offence };
+		Slashes::<T>::insert(id, slash);
 		Ok(amount)
 	}
 
@@ -67,24 +82,35 @@ impl<T: Config> Pallet<T> {
 	fn take(
 		operator: &T::AccountId,
 		ledger: &mut Ledger,
+		position: Option<&mut PositionOf<T>>,
 		since: BlockNumber,
 		amount: Balance,
-	) -> Balance {
+	) -> Taken {
 		let now = Self::current_era();
 		let first =
 			Self::era_of(since).max(now.saturating_add(1).saturating_sub(T::UnbondingEras::get()));
-		let buckets: Vec<_> = (first..=now)
-			.filter_map(|era| Some((era, Unbonding::<T>::get(operator, era)?)))
-			.filter(|(_, bucket)| bucket.leaving.value > 0 || bucket.moved.value > 0)
-			.collect();
-		let whole = buckets.iter().fold(ledger.active.value, |sum, (_, bucket)| {
-			sum.saturating_add(bucket.leaving.value).saturating_add(bucket.moved.value)
-		});
-		let amount = amount.min(whole);
+		let liable = || -> Vec<_> {
+			(first..=now)
+				.filter_map(|era| Some((era, Unbonding::<T>::get(operator, era)?)))
+				.filter(|(_, bucket)| bucket.leaving.value > 0 || bucket.moved.value > 0)
+				.collect()
+		};
+		let sum = |ledger: &Ledger, buckets: &[(EraIndex, Bucket)]| {
+			buckets.iter().fold(ledger.active.value, |sum, (_, bucket)| {
+				sum.saturating_add(bucket.leaving.value).saturating_add(bucket.moved.value)
+			})
+		};
+		let amount = amount.min(sum(ledger, &liable()));
 		if amount == 0 {
-			return 0;
+			return Taken::default();
 		}
-		let mut division = Division::new(amount, whole);
+		let own = position.map_or(0, |position| {
+			Self::sell_any(operator, ledger, position, FIRST_LOSS * amount, first)
+		});
+
+		let buckets = liable();
+		let mut division =
+			Division::new(amount.saturating_sub(own), sum(ledger, &buckets));
 		let from_active = division.next(ledger.active.value);
 		ledger.active.value = ledger.active.value.saturating_sub(from_active);
 		let (mut from_leaving, mut from_moved): (Balance, Balance) = (0, 0);
@@ -107,19 +133,23 @@ impl<T: Config> Pallet<T> {
 			totals.moved = totals.moved.saturating_sub(from_moved);
 			totals.pending = totals.pending.saturating_add(amount);
 		});
-		amount
+		Taken { amount, own }
 	}
 
-	/// Takes the operator's own part of a slash out of its hold at once.
-	fn sync_own(operator: &T::AccountId, ledger: &mut Ledger) {
-		let Some(mut position) = Positions::<T>::get(operator, operator) else { return };
+	/// Stores the operator's position after a slash, whose own part leaves the hold at once.
+	fn put_own(operator: &T::AccountId, mut ledger: Ledger, mut position: PositionOf<T>) {
 		let synced = with_storage_layer(|| {
-			Self::sync(operator, operator, ledger, &mut position).map(|_| position)
+			Self::sync(operator, operator, &mut ledger, &mut position).map(|_| position.clone())
 		});
 		match synced {
-			Ok(position) => Positions::<T>::insert(operator, operator, position),
-			// The hold stays as it is until the next time.
-			Err(error) => log::warn!(target: crate::LOG_TARGET, "a hold is not in line: {error:?}"),
+			Ok(position) => Self::put_position(operator, operator, position, ledger),
+			Err(error) => {
+				// The hold stays as it is until the next time.
+				log::warn!(target: crate::LOG_TARGET, "a hold is not in line: {error:?}");
+				ledger.own = position.shares;
+				Positions::<T>::insert(operator, operator, position);
+				Ledgers::<T>::insert(operator, ledger);
+			},
 		}
 	}
 
@@ -180,28 +210,34 @@ impl<T: Config> Pallet<T> {
 		Self::deposit_event(Event::SlashApplied { id, operator, paid, burnt });
 	}
 
-	/// Gives a pending slash back to the active stake of the pool. If nobody is in it any more, the operator gets it.
+	/// Gives a pending slash back: to the operator what it lost alone, to the active stake of the pool the rest. If nobody is
+	/// in it any more, the operator gets all.
 	pub(crate) fn return_slash(id: SlashId) -> DispatchResult {
-		let PendingSlash { operator, amount, offence, .. } =
+		let PendingSlash { operator, amount, own, offence, .. } =
 			Slashes::<T>::get(id).ok_or(Error::<T>::UnknownSlash)?;
 		let Some(mut ledger) = Ledgers::<T>::get(&operator) else {
 			defensive!("a ledger outlives its pending slashes");
 			return Err(Error::<T>::NotOperator.into());
 		};
 		ledger.pending = ledger.pending.saturating_sub(amount);
-		ledger.active.value = ledger.active.value.saturating_add(amount);
-		if ledger.active.shares == 0 {
-			let mut position = match Positions::<T>::get(&operator, &operator) {
-				Some(position) => position,
-				None => {
-					Self::count_holder(&operator, &operator, &mut ledger)?;
-					PositionOf::<T>::default()
-				},
-			};
-			ledger.active.shares = amount;
-			ledger.own = amount;
-			position.shares = amount;
-			Positions::<T>::insert(&operator, &operator, position);
+		let shared = if ledger.active.shares == 0 { 0 } else { amount.saturating_sub(own) };
+		ledger.active.value = ledger.active.value.saturating_add(shared);
+		let alone = amount.saturating_sub(shared);
+		match ledger.active.buy(alone) {
+			Some(shares) => {
+				let mut position = match Positions::<T>::get(&operator, &operator) {
+					Some(position) => position,
+					None => {
+						Self::count_holder(&operator, &operator, &mut ledger)?;
+						PositionOf::<T>::default()
+					},
+				};
+				position.shares = position.shares.saturating_add(shares);
+				ledger.own = position.shares;
+				Positions::<T>::insert(&operator, &operator, position);
+			},
+			// Too little for a share: the pool keeps it.
+			None => ledger.active.value = ledger.active.value.saturating_add(alone),
 		}
 		Self::forget_slash(id, offence, amount);
 		Self::with_totals(|totals| {
