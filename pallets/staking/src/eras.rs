@@ -96,7 +96,7 @@ impl<T: Config> Pallet<T> {
 		let (supply, staked) = (Self::supply(), Total::<T>::get().active);
 		let economics = T::Economics::get().bounded();
 		let budget = budget(&economics, staked, supply, T::EraMillis::get());
-		let to_stake = Self::reward_pools(budget.stake, &points);
+		let to_stake = Self::reward_pools(budget.stake, staked, seats, &points);
 		let to_treasury = T::Currency::mint_into(&T::Treasury::get(), budget.treasury).unwrap_or(0);
 		let for_work = Self::reward_work(&economics, budget.work, era);
 		Self::chill_idle(watched, seats, &points);
@@ -121,7 +121,16 @@ impl<T: Config> Pallet<T> {
 
 	/// Shares the stake's part of the mint among the pools of those who authored, by blocks and stake. Returns what they
 	/// got.
-	fn reward_pools(budget: Balance, points: &[(T::AccountId, u32)]) -> Balance {
+	///
+	/// A pool whose collator authors as much as the others gets `budget * stake / staked`, the yield that `apy` tells,
+	/// whoever has the other seats: otherwise one that divides itself and takes the seat of another would earn more. What
+	/// stakes in pools without a seat would have got is not minted.
+	fn reward_pools(
+		budget: Balance,
+		staked: Balance,
+		seats: usize,
+		points: &[(T::AccountId, u32)],
+	) -> Balance {
 		let weights: Vec<_> = points
 			.iter()
 			.filter_map(|(who, points)| {
@@ -129,7 +138,12 @@ impl<T: Config> Pallet<T> {
 				Some((who, U256::from(stake) * U256::from(*points)))
 			})
 			.collect();
-		let all = weights.iter().fold(U256::zero(), |sum, (_, weight)| sum.saturating_add(*weight));
+		let sum = weights.iter().fold(U256::zero(), |sum, (_, weight)| sum.saturating_add(*weight));
+		let blocks: U256 = points
+			.iter()
+			.fold(U256::zero(), |sum, (_, points)| sum.saturating_add((*points).into()));
+		// More than that is not paid, however blocks are divided.
+		let all = sum.max(U256::from(staked).saturating_mul(blocks) / U256::from(seats.max(1)));
 		weights
 			.into_iter()
 			.map(|(who, weight)| {

@@ -738,8 +738,8 @@ pub mod pallet {
 			Self::do_withdraw(who, operator)
 		}
 
-		/// Gives a pending slash back to the active stake of the pool. Only for the admin origin. Who has unbonded in the
-		/// meantime gets nothing of it.
+		/// Gives a pending slash back: to the operator what it lost alone, to the active stake of the pool the rest. Only for
+		/// the admin origin. Who has unbonded in the meantime gets nothing of it.
 		///
 		/// Parameters: `id`, the number that `SlashReported` told.
 		///

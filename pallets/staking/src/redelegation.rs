@@ -12,8 +12,8 @@ use io_primitives::Balance;
 use sp_runtime::DispatchResult;
 
 use crate::{
-	Config, Delegators, EraIndex, Error, Event, Ledger, Ledgers, Move, Pallet, PositionOf, Positions,
-	Unbonding,
+	Config, Delegators, EraIndex, Error, Event, Ledger, Ledgers, Move, Pallet, PositionOf,
+	Positions, Unbonding,
 };
 
 impl<T: Config> Pallet<T> {

@@ -109,8 +109,7 @@ impl<T: Config> Pallet<T> {
 		});
 
 		let buckets = liable();
-		let mut division =
-			Division::new(amount.saturating_sub(own), sum(ledger, &buckets));
+		let mut division = Division::new(amount.saturating_sub(own), sum(ledger, &buckets));
 		let from_active = division.next(ledger.active.value);
 		ledger.active.value = ledger.active.value.saturating_sub(from_active);
 		let (mut from_leaving, mut from_moved): (Balance, Balance) = (0, 0);

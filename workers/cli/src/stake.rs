@@ -256,15 +256,14 @@ async fn positions(address: Option<AccountId>, key: &KeyArgs, app: &App) -> Resu
 		if positions.is_empty() {
 			return "nothing is staked; `io stake delegate` puts coins into a pool".into();
 		}
-		let mut table =
-			output::table([
-				"pool of",
-				"worth",
-				"leaving",
-				"answers for",
-				"rewards to mint",
-				"slashes to collect",
-			]);
+		let mut table = output::table([
+			"pool of",
+			"worth",
+			"leaving",
+			"answers for",
+			"rewards to mint",
+			"slashes to collect",
+		]);
 		for position in &positions {
 			let leaving: Vec<_> = position
 				.unbonding

@@ -24,7 +24,10 @@ pub struct Genesis {
 }
 
 /// A new chain on which these operators stand for election and these accounts have free coins.
-pub fn new_chain(operators: &[Genesis], balances: Vec<(AccountId, Balance)>) -> sp_io::TestExternalities {
+pub fn new_chain(
+	operators: &[Genesis],
+	balances: Vec<(AccountId, Balance)>,
+) -> sp_io::TestExternalities {
 	let mut storage = frame_system::GenesisConfig::<Sim>::default()
 		.build_storage()
 		.expect("the system has a genesis");
@@ -86,7 +89,12 @@ impl EraSummary {
 	pub fn add_events(&mut self) {
 		for record in System::events() {
 			match record.event {
-				RuntimeEvent::IoStaking(Event::EraEnded { to_stake, to_treasury, for_work, .. }) => {
+				RuntimeEvent::IoStaking(Event::EraEnded {
+					to_stake,
+					to_treasury,
+					for_work,
+					..
+				}) => {
 					self.minted += to_stake + to_treasury;
 					self.to_stake += to_stake;
 					self.for_work += for_work;

@@ -49,10 +49,8 @@ fn main() -> ExitCode {
 /// Whether everything that must not pay does not pay.
 fn run(arguments: Arguments) -> Result<bool, String> {
 	let wanted = arguments.strategy.unwrap_or_default();
-	let strategies: Vec<_> = Strategy::ALL
-		.into_iter()
-		.filter(|strategy| strategy.name().contains(&wanted))
-		.collect();
+	let strategies: Vec<_> =
+		Strategy::ALL.into_iter().filter(|strategy| strategy.name().contains(&wanted)).collect();
 	if strategies.is_empty() {
 		let names: Vec<_> = Strategy::ALL.iter().map(Strategy::name).collect();
 		return Err(format!("no strategy is called `{wanted}`; there are: {}", names.join("; ")));
@@ -84,7 +82,10 @@ fn run(arguments: Arguments) -> Result<bool, String> {
 	plots::strategies(&out.join("strategies.svg"), &rows)?;
 
 	let points = supply::run(arguments.years, 1);
-	println!("\n{:>6} {:>12} {:>8} {:>10} {:>8} {:>16}", "year", "supply, M IO", "staked", "inflation", "yield", "work, k IO a year");
+	println!(
+		"\n{:>6} {:>12} {:>8} {:>10} {:>8} {:>16}",
+		"year", "supply, M IO", "staked", "inflation", "yield", "work, k IO a year"
+	);
 	for point in points.iter().filter(|point| point.year.fract() == 0.0) {
 		println!(
 			"{:>6} {:>12.2} {:>7.1}% {:>9.2}% {:>7.2}% {:>16.1}",

@@ -88,7 +88,9 @@ pub fn yields(path: &Path, points: &[Point]) -> Result<()> {
 		&[
 			("staked part of the supply", BLUE, |point| 100.0 * point.staked),
 			("inflation of a year", RED, |point| 100.0 * point.inflation),
-			("yield of stake in a year, before commission", GREEN, |point| 100.0 * point.stake_yield),
+			("yield of stake in a year, before commission", GREEN, |point| {
+				100.0 * point.stake_yield
+			}),
 		],
 	)
 }
@@ -106,10 +108,7 @@ pub fn strategies(path: &Path, rows: &[Row]) -> Result<()> {
 		.margin(14)
 		.x_label_area_size(42)
 		.y_label_area_size(250)
-		.build_cartesian_2d(
-			scaled(least) * 1.05..scaled(most) * 1.2,
-			0.0..rows.len() as f64,
-		)
+		.build_cartesian_2d(scaled(least) * 1.05..scaled(most) * 1.2, 0.0..rows.len() as f64)
 		.map_err(plain)?;
 	chart
 		.configure_mesh()
@@ -139,7 +138,8 @@ pub fn strategies(path: &Path, rows: &[Row]) -> Result<()> {
 		chart.draw_series([PathElement::new(whisker, BLACK.stroke_width(2))]).map_err(plain)?;
 		let (_, height) = chart.plotting_area().get_pixel_range();
 		let place = height.start
-			+ ((index as f64 + 0.3) / rows.len() as f64 * f64::from(height.end - height.start)) as i32;
+			+ ((index as f64 + 0.3) / rows.len() as f64 * f64::from(height.end - height.start))
+				as i32;
 		area.draw(&Text::new(row.strategy.name(), (18, place), (FONT, 14))).map_err(plain)?;
 	}
 	area.present().map_err(plain)

@@ -121,16 +121,17 @@ fn should_mint_rewards_into_the_hold_when_settled() {
 fn should_pay_a_stranger_out_of_the_position_when_it_collects_a_slash() {
 	pool().build_and_execute(|| {
 		delegate(BOB, ALICE, 1_000);
-		report(1, ALICE, 1_000);
+		report(1, ALICE, 800);
 		let supply = IoStaking::supply();
 		assert_ok!(IoStaking::settle(signed(CHARLIE), BOB, ALICE));
-		assert_eq!(free(CHARLIE), FUNDS + 5);
-		assert_eq!((held(BOB), worth(BOB, ALICE)), (495, 495));
-		assert_eq!(worth(ALICE, ALICE), 500);
+		assert_eq!(free(CHARLIE), FUNDS + 2);
+		// The pool keeps a fraction.
+		assert_eq!((held(BOB), worth(BOB, ALICE)), (747, 747));
+		assert_eq!(worth(ALICE, ALICE), 450);
 		assert_eq!(IoStaking::supply(), supply);
 		// Once is enough.
 		assert_ok!(IoStaking::settle(signed(CHARLIE), BOB, ALICE));
-		assert_eq!(free(CHARLIE), FUNDS + 5);
+		assert_eq!(free(CHARLIE), FUNDS + 2);
 	});
 }
 
@@ -138,9 +139,9 @@ fn should_pay_a_stranger_out_of_the_position_when_it_collects_a_slash() {
 fn should_pay_no_bounty_when_one_settles_oneself() {
 	pool().build_and_execute(|| {
 		delegate(BOB, ALICE, 1_000);
-		report(1, ALICE, 1_000);
+		report(1, ALICE, 800);
 		assert_ok!(IoStaking::settle(signed(BOB), BOB, ALICE));
-		assert_eq!((held(BOB), free(BOB)), (500, FUNDS - 1_000));
+		assert_eq!((held(BOB), free(BOB)), (750, FUNDS - 1_000));
 	});
 }
 
@@ -157,7 +158,6 @@ fn should_begin_anew_when_all_positions_of_an_emptied_pool_are_settled() {
 		assert_ok!(IoStaking::settle(signed(ALICE), BOB, ALICE));
 		assert!(!Positions::<Test>::contains_key(BOB, ALICE));
 		assert_eq!(held(BOB), 0);
-		assert_ok!(IoStaking::settle(signed(ALICE), ALICE, ALICE));
 		assert!(!Ledgers::<Test>::contains_key(ALICE));
 		let metadata = Default::default();
 		let zero = sp_runtime::Perbill::zero();
@@ -172,7 +172,7 @@ fn should_keep_what_is_left_when_an_almost_emptied_pool_is_settled() {
 		Balances::mint_into(&BOB, 100_000_000).unwrap();
 		delegate(BOB, ALICE, 100_000_000);
 		report(1, ALICE, 100_000_990);
-		assert_eq!(worth(BOB, ALICE), 9);
+		assert_eq!(worth(BOB, ALICE), 10);
 		assert_noop!(IoStaking::delegate(signed(BOB), ALICE, 100), Error::<Test>::OperatorLeaving);
 		run_to_block(1 + DEFER);
 		assert_ok!(IoStaking::settle(signed(CHARLIE), BOB, ALICE));

@@ -272,16 +272,16 @@ fn should_tell_everything_when_an_operator_is_viewed() {
 		assert_ok!(IoStaking::register_operator(signed(ALICE), 500, COMMISSION, metadata));
 		assert_ok!(IoStaking::unbond(signed(ALICE), ALICE, 100));
 		assert_ok!(IoStaking::lock(&ALICE, 70));
-		// Taken from what is active and what leaves alike: 4/5 and 1/5 of it.
+		// Half from what is active first, half from what is active and what leaves alike.
 		report(1, ALICE, 30);
 		assert_eq!(
 			IoStaking::operator(ALICE),
 			Some(OperatorView {
-				active: 376,
-				own: 376,
+				active: 373,
+				own: 373,
 				locked: 70,
-				free: 306,
-				leaving: 94,
+				free: 303,
+				leaving: 97,
 				pending: 30,
 				holders: 1,
 				commission: COMMISSION,

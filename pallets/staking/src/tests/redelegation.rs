@@ -145,24 +145,24 @@ fn should_answer_for_an_older_offence_of_the_pool_that_it_left() {
 		redelegate(ALICE, BOB, 300);
 		run_to_era(1);
 		let supply = IoStaking::supply();
-		// A tenth of 1,000 of Alice, 200 and 300 of Charlie.
-		assert_eq!(report_since(1, ALICE, 150, 1), 150);
-		assert_eq!((active(ALICE), active(BOB)), (1_080, 2_300));
+		// 250 of Alice, and a fifth of her 750, of 200 and 300 of Charlie.
+		assert_eq!(report_since(1, ALICE, 500, 1), 500);
+		assert_eq!((active(ALICE), active(BOB)), (760, 2_300));
 		let view = &IoStaking::position(CHARLIE)[..];
 		let moved = view.iter().find(|view| view.operator == BOB).unwrap();
-		assert_eq!((moved.worth, moved.uncollected, moved.moves[0].value), (300, 30, 270));
+		assert_eq!((moved.worth, moved.uncollected, moved.moves[0].value), (300, 60, 240));
 
 		events();
-		assert_ok!(IoStaking::settle(signed(EVE), CHARLIE, BOB));
+		assert_ok!(IoStaking::settle(signed(CHARLIE), CHARLIE, BOB));
 		let settled =
-			Event::Settled { delegator: CHARLIE, operator: BOB, minted: 0, burnt: 30, bounty: 0 };
+			Event::Settled { delegator: CHARLIE, operator: BOB, minted: 0, burnt: 60, bounty: 0 };
 		assert_eq!(events(), [settled]);
-		assert_eq!((worth(CHARLIE, BOB), worth(DAVE, BOB), worth(BOB, BOB)), (270, 1_000, 1_000));
+		assert_eq!((worth(CHARLIE, BOB), worth(DAVE, BOB), worth(BOB, BOB)), (240, 1_000, 1_000));
 		assert_ok!(IoStaking::settle(signed(CHARLIE), CHARLIE, ALICE));
-		assert_eq!(held(CHARLIE), 180 + 270);
+		assert_eq!(held(CHARLIE), 160 + 240);
 		assert_eq!(IoStaking::supply(), supply);
 		run_to_block(System::block_number() + DEFER);
-		assert_eq!(IoStaking::supply(), supply - 150);
+		assert_eq!(IoStaking::supply(), supply - 500);
 	});
 }
 
@@ -199,10 +199,10 @@ fn should_pay_out_of_what_leaves_when_nothing_else_is_left() {
 		joined();
 		redelegate(ALICE, BOB, 300);
 		assert_ok!(IoStaking::unbond(signed(CHARLIE), BOB, 300));
-		assert_eq!(report(1, ALICE, 150), 150);
+		assert_eq!(report(1, ALICE, 500), 500);
 		run_to_era(UNBONDING);
 		assert_ok!(IoStaking::withdraw(signed(CHARLIE), BOB));
-		assert_eq!(free(CHARLIE), FUNDS - 500 + 270);
+		assert_eq!(free(CHARLIE), FUNDS - 500 + 240);
 		assert!(!Positions::<Test>::contains_key(CHARLIE, BOB));
 		assert_eq!(Ledgers::<Test>::get(BOB).unwrap().leaving, 0);
 	});
@@ -214,8 +214,8 @@ fn should_tell_what_cannot_be_collected_when_the_new_pool_was_slashed_too() {
 		joined();
 		redelegate(ALICE, BOB, 300);
 		// Nine tenths of Bob's pool, half of Alice's.
-		assert_eq!(report(1, BOB, 2_070), 2_070);
-		assert_eq!(report(2, ALICE, 750), 750);
+		assert_eq!(report(1, BOB, 2_170), 2_170);
+		assert_eq!(report(2, ALICE, 1_000), 1_000);
 		let supply = IoStaking::supply();
 		events();
 		assert_ok!(IoStaking::settle(signed(EVE), CHARLIE, BOB));

@@ -26,6 +26,11 @@ fn close_era(points: &[(AccountId, u32)]) {
 	}
 }
 
+/// Two pools of collators.
+fn seated() -> ExtBuilder {
+	ExtBuilder::default().with_candidate(ALICE, 1_000).with_candidate(BOB, 1_000)
+}
+
 /// Two pools with 1 and 3 parts of the stake.
 fn pools() -> ExtBuilder {
 	ExtBuilder::default().with_operator(ALICE, 1_000).with_operator(BOB, 1_000)
@@ -115,8 +120,10 @@ fn should_force_economics_into_their_bounds() {
 
 #[test]
 fn should_reward_pools_by_blocks_and_stake() {
-	pools().build_and_execute(|| {
+	seated().build_and_execute(|| {
 		fund(DAVE);
+		run_to_era(1);
+		assert_eq!(Session::validators(), [ALICE, BOB]);
 		delegate(CHARLIE, BOB, 1_000);
 		Mint::set(Economics::DEFAULT);
 		let (supply, issuance) = (IoStaking::supply(), Balances::total_issuance());
@@ -125,7 +132,8 @@ fn should_reward_pools_by_blocks_and_stake() {
 		let (alice, bob) = (rewards(ALICE).0, rewards(BOB).0);
 		assert!(alice > 1_000_000 && alice == bob, "{alice} {bob}");
 		let budget = budget(&Economics::DEFAULT, 3_000, supply, ERA_MILLIS);
-		assert!(budget.stake - alice - bob <= 1);
+		// Blocks times stake, of which there could have been 3/2 * 3,000.
+		assert_eq!(alice, budget.stake * 2_000 / 4_500);
 		assert_eq!(IoStaking::supply(), supply + alice + bob + budget.treasury);
 		// Only the treasury's part is issued by now.
 		assert_eq!(Balances::total_issuance(), issuance + budget.treasury);
@@ -133,6 +141,28 @@ fn should_reward_pools_by_blocks_and_stake() {
 		assert_eq!(worth(ALICE, ALICE), 1_000 + alice);
 		assert_eq!(worth(CHARLIE, BOB), 1_000 + bob / 2);
 	});
+}
+
+#[test]
+fn should_pay_each_pool_alike_whoever_has_the_other_seats() {
+	let paid = |authors: &[(AccountId, u32)]| {
+		let mut value = 0;
+		seated().with_operator(CHARLIE, 1_000).build_and_execute(|| {
+			fund(DAVE);
+			run_to_era(1);
+			assert_eq!(Session::validators().len(), 2);
+			Mint::set(Economics::DEFAULT);
+			let staked = crate::Total::<Test>::get().active;
+			let budget = budget(&Economics::DEFAULT, staked, IoStaking::supply(), ERA_MILLIS);
+			close_era(authors);
+			value = rewards(ALICE).0;
+			// The yield is that of all that is staked, so a third is not minted when a third has no seat.
+			assert_eq!(value, budget.stake / 3);
+		});
+		value
+	};
+	// To divide oneself and take Bob's seat with the other half changes nothing.
+	assert_eq!(paid(&[(ALICE, 5), (BOB, 5)]), paid(&[(ALICE, 5), (CHARLIE, 5)]));
 }
 
 #[test]

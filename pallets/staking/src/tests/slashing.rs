@@ -117,11 +117,53 @@ fn should_take_from_all_in_proportion_when_some_are_leaving() {
 		assert_ok!(IoStaking::unbond(signed(BOB), ALICE, 400));
 		run_to_era(1);
 		assert_ok!(IoStaking::unbond(signed(CHARLIE), ALICE, 200));
-		assert_eq!(report_since(1, ALICE, 500, 1), 500);
-		assert_eq!(
-			(worth(ALICE, ALICE), worth(BOB, ALICE), worth(CHARLIE, ALICE)),
-			(150, 250, 100)
-		);
+		assert_eq!(report_since(1, ALICE, 400, 1), 400);
+		assert_eq!((worth(ALICE, ALICE), worth(BOB, ALICE), worth(CHARLIE, ALICE)), (75, 375, 150));
+	});
+}
+
+#[test]
+fn should_take_half_from_the_operator_before_it_takes_from_all() {
+	ExtBuilder::default().with_operator(ALICE, 300).build_and_execute(|| {
+		delegate(BOB, ALICE, 600);
+		assert_eq!(report(1, ALICE, 200), 200);
+		// 100, and an eighth of what is left.
+		assert_eq!((worth(ALICE, ALICE), worth(BOB, ALICE)), (175, 525));
+		assert_eq!(held(ALICE), 175);
+	});
+}
+
+#[test]
+fn should_take_from_the_operator_what_it_unbonds_before_it_takes_from_all() {
+	ExtBuilder::default().with_operator(ALICE, 300).build_and_execute(|| {
+		delegate(BOB, ALICE, 600);
+		assert_ok!(IoStaking::unbond(signed(ALICE), ALICE, 300));
+		assert_eq!(report(1, ALICE, 200), 200);
+		assert_eq!((worth(ALICE, ALICE), worth(BOB, ALICE)), (175, 525));
+	});
+}
+
+#[test]
+fn should_take_the_rest_from_all_when_the_operator_has_less_than_half() {
+	ExtBuilder::default().with_operator(ALICE, 200).build_and_execute(|| {
+		delegate(BOB, ALICE, 1_000);
+		assert_eq!(report(1, ALICE, 600), 600);
+		assert_eq!((worth(ALICE, ALICE), worth(BOB, ALICE)), (0, 600));
+		// It is still an operator, whose delegators can leave, and which can stake anew.
+		assert_ok!(IoStaking::bond_extra(signed(ALICE), 300));
+		assert_eq!((worth(ALICE, ALICE), worth(BOB, ALICE)), (300, 600));
+	});
+}
+
+#[test]
+fn should_give_each_its_part_back_when_cancelled() {
+	ExtBuilder::default().with_operator(ALICE, 300).build_and_execute(|| {
+		delegate(BOB, ALICE, 600);
+		report(1, ALICE, 200);
+		assert_ok!(IoStaking::cancel_slash(RuntimeOrigin::root(), 0));
+		// Rounding leaves at most a unit in the pool.
+		assert!((299..=300).contains(&worth(ALICE, ALICE)), "{}", worth(ALICE, ALICE));
+		assert!((599..=601).contains(&worth(BOB, ALICE)), "{}", worth(BOB, ALICE));
 	});
 }
 
@@ -165,14 +207,14 @@ fn should_freeze_the_delegators_part_until_it_is_collected() {
 		let supply = IoStaking::supply();
 		report_harm(1, ALICE, 200, (CHARLIE, 1_000));
 		run_to_block(1 + DEFER);
-		// The whole slash has left the supply or gone to the harmed party, and half of it is still in Bob's hold.
+		// The whole slash has left the supply or gone to the harmed party, and Bob's part is still in his hold.
 		assert_eq!(free(CHARLIE), FUNDS + 100);
 		assert_eq!(IoStaking::supply(), supply - 100);
-		assert_eq!(Balances::total_issuance(), supply);
+		assert_eq!(Balances::total_issuance(), supply - 40);
 		let view = IoStaking::position(BOB).remove(0);
-		assert_eq!((view.worth, view.held, view.uncollected), (200, 300, 100));
+		assert_eq!((view.worth, view.held, view.uncollected), (240, 300, 60));
 		assert_ok!(IoStaking::settle(signed(BOB), BOB, ALICE));
-		assert_eq!(held(BOB), 200);
+		assert_eq!(held(BOB), 240);
 		assert_eq!(Balances::total_issuance(), supply - 100);
 	});
 }
