@@ -1,7 +1,6 @@
 //! What calls and hooks weigh, one module for each pallet.
 //!
-//! All were measured; see the header of each for machine and date. Those of instructions of XCM programs are
-//! still a constant, and those of `pallet_io_staking` its authors' estimates.
+//! All were measured; see the header of each for machine and date.
 
 /// The parachain's inherent.
 pub mod cumulus_pallet_parachain_system;
@@ -15,12 +14,12 @@ pub mod frame_system;
 pub mod frame_system_extensions;
 /// Balances.
 pub mod pallet_balances;
-/// Collators.
 /// Proofs of computing power, verdicts on products.
 pub mod pallet_io_attestation;
 /// Jobs.
 pub mod pallet_io_jobs;
-/// Stakes and slashes.
+/// Stakes, slashes, elections, rewards.
+pub mod pallet_io_staking;
 /// Message queue.
 pub mod pallet_message_queue;
 /// Multi-signature accounts.

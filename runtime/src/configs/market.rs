@@ -42,7 +42,7 @@ impl pallet_io_staking::Config for Runtime {
 	type SlashDefer = parameters::SlashDefer;
 	type Treasury = TreasuryAccount;
 	type UnbondingEras = parameters::UnbondingEras;
-	type WeightInfo = ();
+	type WeightInfo = crate::weights::pallet_io_staking::WeightInfo<Runtime>;
 	// A day.
 	type WorkWindow = ConstU32<6>;
 }

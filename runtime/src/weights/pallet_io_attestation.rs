@@ -10,7 +10,7 @@
 //! HOSTNAME: `development machine`, CPU: `AMD EPYC`
 //! WASM-EXECUTION: `Compiled`, CHAIN: `None`, DB CACHE: 1024
 
-// Executed: frame-omni-bencher v1 benchmark pallet --pallet pallet_io_attestation --extrinsic "*", see "Measure weights" in runtime/README.md
+// Executed: frame-omni-bencher v1 benchmark pallet --pallet pallet_io_attestation, see "Measure weights" in runtime/README.md
 
 #![cfg_attr(rustfmt, rustfmt_skip)]
 #![allow(unused_parens)]
@@ -28,7 +28,7 @@ impl<T: frame_system::Config> pallet_io_attestation::WeightInfo for WeightInfo<T
 	/// Storage: `IoAttestation::LastWindow` (r:1 w:1)
 	/// Proof: `IoAttestation::LastWindow` (`max_values`: Some(1), `max_size`: Some(60), added: 555, mode: `MaxEncodedLen`)
 	/// Storage: `Parameters::Parameters` (r:1 w:0)
-	/// Proof: `Parameters::Parameters` (`max_values`: None, `max_size`: Some(52), added: 2527, mode: `MaxEncodedLen`)
+	/// Proof: `Parameters::Parameters` (`max_values`: None, `max_size`: Some(60), added: 2535, mode: `MaxEncodedLen`)
 	/// Storage: `System::BlockHash` (r:1 w:0)
 	/// Proof: `System::BlockHash` (`max_values`: None, `max_size`: Some(44), added: 2519, mode: `MaxEncodedLen`)
 	/// Storage: `ParachainInfo::ParachainId` (r:1 w:0)
@@ -37,11 +37,11 @@ impl<T: frame_system::Config> pallet_io_attestation::WeightInfo for WeightInfo<T
 	/// Proof: `IoAttestation::Ring` (`max_values`: None, `max_size`: Some(52), added: 2527, mode: `MaxEncodedLen`)
 	fn note_relay() -> Weight {
 		// Proof Size summary in bytes:
-		//  Measured:  `417`
-		//  Estimated: `3517`
-		// Minimum execution time: 55_114_000 picoseconds.
-		Weight::from_parts(58_280_000, 0)
-			.saturating_add(Weight::from_parts(0, 3517))
+		//  Measured:  `423`
+		//  Estimated: `3525`
+		// Minimum execution time: 33_499_000 picoseconds.
+		Weight::from_parts(37_156_000, 0)
+			.saturating_add(Weight::from_parts(0, 3525))
 			.saturating_add(T::DbWeight::get().reads(5))
 			.saturating_add(T::DbWeight::get().writes(3))
 	}
@@ -50,7 +50,7 @@ impl<T: frame_system::Config> pallet_io_attestation::WeightInfo for WeightInfo<T
 	/// Storage: `IoJobs::Workers` (r:1 w:0)
 	/// Proof: `IoJobs::Workers` (`max_values`: None, `max_size`: Some(417), added: 2892, mode: `MaxEncodedLen`)
 	/// Storage: `IoStaking::Ledgers` (r:1 w:1)
-	/// Proof: `IoStaking::Ledgers` (`max_values`: None, `max_size`: Some(737), added: 3212, mode: `MaxEncodedLen`)
+	/// Proof: `IoStaking::Ledgers` (`max_values`: None, `max_size`: Some(160), added: 2635, mode: `MaxEncodedLen`)
 	/// Storage: `IoAttestation::Enrolments` (r:1 w:1)
 	/// Proof: `IoAttestation::Enrolments` (`max_values`: None, `max_size`: Some(158), added: 2633, mode: `MaxEncodedLen`)
 	/// Storage: `IoAttestation::Commitments` (r:1 w:0)
@@ -59,10 +59,10 @@ impl<T: frame_system::Config> pallet_io_attestation::WeightInfo for WeightInfo<T
 	/// Proof: `IoAttestation::Certificates` (`max_values`: None, `max_size`: Some(753), added: 3228, mode: `MaxEncodedLen`)
 	fn enrol() -> Weight {
 		// Proof Size summary in bytes:
-		//  Measured:  `1675`
+		//  Measured:  `1856`
 		//  Estimated: `4218`
-		// Minimum execution time: 88_777_000 picoseconds.
-		Weight::from_parts(97_904_000, 0)
+		// Minimum execution time: 62_082_000 picoseconds.
+		Weight::from_parts(82_473_000, 0)
 			.saturating_add(Weight::from_parts(0, 4218))
 			.saturating_add(T::DbWeight::get().reads(6))
 			.saturating_add(T::DbWeight::get().writes(3))
@@ -74,13 +74,13 @@ impl<T: frame_system::Config> pallet_io_attestation::WeightInfo for WeightInfo<T
 	/// Storage: `IoAttestation::Certificates` (r:1 w:1)
 	/// Proof: `IoAttestation::Certificates` (`max_values`: None, `max_size`: Some(753), added: 3228, mode: `MaxEncodedLen`)
 	/// Storage: `IoStaking::Ledgers` (r:1 w:1)
-	/// Proof: `IoStaking::Ledgers` (`max_values`: None, `max_size`: Some(737), added: 3212, mode: `MaxEncodedLen`)
+	/// Proof: `IoStaking::Ledgers` (`max_values`: None, `max_size`: Some(160), added: 2635, mode: `MaxEncodedLen`)
 	fn leave() -> Weight {
 		// Proof Size summary in bytes:
-		//  Measured:  `1230`
+		//  Measured:  `1411`
 		//  Estimated: `4218`
-		// Minimum execution time: 58_840_000 picoseconds.
-		Weight::from_parts(67_657_000, 0)
+		// Minimum execution time: 39_819_000 picoseconds.
+		Weight::from_parts(48_792_000, 0)
 			.saturating_add(Weight::from_parts(0, 4218))
 			.saturating_add(T::DbWeight::get().reads(4))
 			.saturating_add(T::DbWeight::get().writes(3))
@@ -92,13 +92,13 @@ impl<T: frame_system::Config> pallet_io_attestation::WeightInfo for WeightInfo<T
 	/// Storage: `IoAttestation::Certificates` (r:1 w:1)
 	/// Proof: `IoAttestation::Certificates` (`max_values`: None, `max_size`: Some(753), added: 3228, mode: `MaxEncodedLen`)
 	/// Storage: `IoStaking::Ledgers` (r:1 w:1)
-	/// Proof: `IoStaking::Ledgers` (`max_values`: None, `max_size`: Some(737), added: 3212, mode: `MaxEncodedLen`)
+	/// Proof: `IoStaking::Ledgers` (`max_values`: None, `max_size`: Some(160), added: 2635, mode: `MaxEncodedLen`)
 	fn release() -> Weight {
 		// Proof Size summary in bytes:
-		//  Measured:  `1230`
+		//  Measured:  `1411`
 		//  Estimated: `4218`
-		// Minimum execution time: 57_367_000 picoseconds.
-		Weight::from_parts(66_996_000, 0)
+		// Minimum execution time: 38_568_000 picoseconds.
+		Weight::from_parts(52_508_000, 0)
 			.saturating_add(Weight::from_parts(0, 4218))
 			.saturating_add(T::DbWeight::get().reads(4))
 			.saturating_add(T::DbWeight::get().writes(3))
@@ -121,8 +121,8 @@ impl<T: frame_system::Config> pallet_io_attestation::WeightInfo for WeightInfo<T
 		// Proof Size summary in bytes:
 		//  Measured:  `1161`
 		//  Estimated: `4218`
-		// Minimum execution time: 60_884_000 picoseconds.
-		Weight::from_parts(71_414_000, 0)
+		// Minimum execution time: 38_577_000 picoseconds.
+		Weight::from_parts(44_687_000, 0)
 			.saturating_add(Weight::from_parts(0, 4218))
 			.saturating_add(T::DbWeight::get().reads(6))
 			.saturating_add(T::DbWeight::get().writes(3))
@@ -131,38 +131,48 @@ impl<T: frame_system::Config> pallet_io_attestation::WeightInfo for WeightInfo<T
 	/// Proof: `IoAttestation::Commitments` (`max_values`: None, `max_size`: Some(185), added: 2660, mode: `MaxEncodedLen`)
 	/// Storage: `IoAttestation::Enrolments` (r:1 w:0)
 	/// Proof: `IoAttestation::Enrolments` (`max_values`: None, `max_size`: Some(158), added: 2633, mode: `MaxEncodedLen`)
-	/// Storage: `Parameters::Parameters` (r:1 w:0)
-	/// Proof: `Parameters::Parameters` (`max_values`: None, `max_size`: Some(52), added: 2527, mode: `MaxEncodedLen`)
+	/// Storage: `Parameters::Parameters` (r:2 w:0)
+	/// Proof: `Parameters::Parameters` (`max_values`: None, `max_size`: Some(60), added: 2535, mode: `MaxEncodedLen`)
 	/// Storage: `IoAttestation::Certificates` (r:1 w:1)
 	/// Proof: `IoAttestation::Certificates` (`max_values`: None, `max_size`: Some(753), added: 3228, mode: `MaxEncodedLen`)
+	/// Storage: `IoStaking::Era` (r:1 w:0)
+	/// Proof: `IoStaking::Era` (`max_values`: Some(1), `max_size`: Some(8), added: 503, mode: `MaxEncodedLen`)
+	/// Storage: `IoStaking::EraWork` (r:1 w:1)
+	/// Proof: `IoStaking::EraWork` (`max_values`: Some(1), `max_size`: Some(32), added: 527, mode: `MaxEncodedLen`)
+	/// Storage: `IoStaking::WorkOf` (r:1 w:1)
+	/// Proof: `IoStaking::WorkOf` (`max_values`: None, `max_size`: Some(92), added: 2567, mode: `MaxEncodedLen`)
+	/// Storage: `IoStaking::Backing` (r:1 w:0)
+	/// Proof: `IoStaking::Backing` (`max_values`: None, `max_size`: Some(80), added: 2555, mode: `MaxEncodedLen`)
+	/// Storage: `IoStaking::WorkRings` (r:1 w:1)
+	/// Proof: `IoStaking::WorkRings` (`max_values`: None, `max_size`: Some(169), added: 2644, mode: `MaxEncodedLen`)
 	/// Storage: `IoAttestation::Deadlines` (r:0 w:1)
 	/// Proof: `IoAttestation::Deadlines` (`max_values`: None, `max_size`: Some(54), added: 2529, mode: `MaxEncodedLen`)
 	/// The range of component `r` is `[1, 128]`.
 	/// The range of component `o` is `[1, 128]`.
 	fn reveal(r: u32, o: u32, ) -> Weight {
 		// Proof Size summary in bytes:
-		//  Measured:  `1413`
-		//  Estimated: `4218`
-		// Minimum execution time: 257_993_000 picoseconds.
-		Weight::from_parts(260_909_000, 0)
-			.saturating_add(Weight::from_parts(0, 4218))
-			// Standard Error: 1_322_225
-			.saturating_add(Weight::from_parts(1_409_248, 0).saturating_mul(r.into()))
-			// Standard Error: 1_322_225
-			.saturating_add(Weight::from_parts(24_769_657, 0).saturating_mul(o.into()))
-			.saturating_add(T::DbWeight::get().reads(4))
-			.saturating_add(T::DbWeight::get().writes(3))
+		//  Measured:  `1868`
+		//  Estimated: `6060`
+		// Minimum execution time: 202_862_000 picoseconds.
+		Weight::from_parts(119_357_765, 0)
+			.saturating_add(Weight::from_parts(0, 6060))
+			// Standard Error: 140_082
+			.saturating_add(Weight::from_parts(770_661, 0).saturating_mul(r.into()))
+			// Standard Error: 140_082
+			.saturating_add(Weight::from_parts(15_587_600, 0).saturating_mul(o.into()))
+			.saturating_add(T::DbWeight::get().reads(10))
+			.saturating_add(T::DbWeight::get().writes(6))
 	}
 	/// The range of component `e` is `[1, 128]`.
 	fn reveal_entries(e: u32, ) -> Weight {
 		// Proof Size summary in bytes:
 		//  Measured:  `0`
 		//  Estimated: `0`
-		// Minimum execution time: 195_006_000 picoseconds.
-		Weight::from_parts(79_242_120, 0)
+		// Minimum execution time: 172_246_000 picoseconds.
+		Weight::from_parts(173_728_000, 0)
 			.saturating_add(Weight::from_parts(0, 0))
-			// Standard Error: 1_968_652
-			.saturating_add(Weight::from_parts(297_529_756, 0).saturating_mul(e.into()))
+			// Standard Error: 1_939_816
+			.saturating_add(Weight::from_parts(229_190_057, 0).saturating_mul(e.into()))
 	}
 	/// Storage: `IoAttestation::Commitments` (r:1 w:1)
 	/// Proof: `IoAttestation::Commitments` (`max_values`: None, `max_size`: Some(185), added: 2660, mode: `MaxEncodedLen`)
@@ -171,26 +181,40 @@ impl<T: frame_system::Config> pallet_io_attestation::WeightInfo for WeightInfo<T
 	/// Storage: `IoAttestation::Certificates` (r:1 w:1)
 	/// Proof: `IoAttestation::Certificates` (`max_values`: None, `max_size`: Some(753), added: 3228, mode: `MaxEncodedLen`)
 	/// Storage: `IoStaking::Ledgers` (r:1 w:1)
-	/// Proof: `IoStaking::Ledgers` (`max_values`: None, `max_size`: Some(737), added: 3212, mode: `MaxEncodedLen`)
+	/// Proof: `IoStaking::Ledgers` (`max_values`: None, `max_size`: Some(160), added: 2635, mode: `MaxEncodedLen`)
+	/// Storage: `Parameters::Parameters` (r:3 w:0)
+	/// Proof: `Parameters::Parameters` (`max_values`: None, `max_size`: Some(60), added: 2535, mode: `MaxEncodedLen`)
 	/// Storage: `IoStaking::Offences` (r:1 w:1)
 	/// Proof: `IoStaking::Offences` (`max_values`: None, `max_size`: Some(56), added: 2531, mode: `MaxEncodedLen`)
+	/// Storage: `IoStaking::Positions` (r:1 w:1)
+	/// Proof: `IoStaking::Positions` (`max_values`: None, `max_size`: Some(2103), added: 4578, mode: `MaxEncodedLen`)
+	/// Storage: `IoStaking::Era` (r:1 w:0)
+	/// Proof: `IoStaking::Era` (`max_values`: Some(1), `max_size`: Some(8), added: 503, mode: `MaxEncodedLen`)
+	/// Storage: `IoStaking::EraStarts` (r:1 w:0)
+	/// Proof: `IoStaking::EraStarts` (`max_values`: Some(1), `max_size`: Some(342), added: 837, mode: `MaxEncodedLen`)
+	/// Storage: `IoStaking::Unbonding` (r:1 w:0)
+	/// Proof: `IoStaking::Unbonding` (`max_values`: None, `max_size`: Some(124), added: 2599, mode: `MaxEncodedLen`)
+	/// Storage: `IoStaking::Total` (r:1 w:1)
+	/// Proof: `IoStaking::Total` (`max_values`: Some(1), `max_size`: Some(96), added: 591, mode: `MaxEncodedLen`)
 	/// Storage: `IoStaking::Queue` (r:1 w:1)
 	/// Proof: `IoStaking::Queue` (`max_values`: Some(1), `max_size`: Some(16), added: 511, mode: `MaxEncodedLen`)
-	/// Storage: `Parameters::Parameters` (r:1 w:0)
-	/// Proof: `Parameters::Parameters` (`max_values`: None, `max_size`: Some(52), added: 2527, mode: `MaxEncodedLen`)
+	/// Storage: `System::Account` (r:1 w:1)
+	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
+	/// Storage: `Balances::Holds` (r:1 w:1)
+	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(193), added: 2668, mode: `MaxEncodedLen`)
 	/// Storage: `IoAttestation::Deadlines` (r:0 w:1)
 	/// Proof: `IoAttestation::Deadlines` (`max_values`: None, `max_size`: Some(54), added: 2529, mode: `MaxEncodedLen`)
 	/// Storage: `IoStaking::Slashes` (r:0 w:1)
-	/// Proof: `IoStaking::Slashes` (`max_values`: None, `max_size`: Some(150), added: 2625, mode: `MaxEncodedLen`)
+	/// Proof: `IoStaking::Slashes` (`max_values`: None, `max_size`: Some(166), added: 2641, mode: `MaxEncodedLen`)
 	fn punish() -> Weight {
 		// Proof Size summary in bytes:
-		//  Measured:  `1626`
-		//  Estimated: `4218`
-		// Minimum execution time: 89_548_000 picoseconds.
-		Weight::from_parts(98_765_000, 0)
-			.saturating_add(Weight::from_parts(0, 4218))
-			.saturating_add(T::DbWeight::get().reads(7))
-			.saturating_add(T::DbWeight::get().writes(8))
+		//  Measured:  `2289`
+		//  Estimated: `8595`
+		// Minimum execution time: 130_063_000 picoseconds.
+		Weight::from_parts(156_353_000, 0)
+			.saturating_add(Weight::from_parts(0, 8595))
+			.saturating_add(T::DbWeight::get().reads(16))
+			.saturating_add(T::DbWeight::get().writes(12))
 	}
 	/// Storage: `IoJobs::Jobs` (r:1 w:1)
 	/// Proof: `IoJobs::Jobs` (`max_values`: None, `max_size`: Some(1662), added: 4137, mode: `MaxEncodedLen`)
@@ -203,40 +227,50 @@ impl<T: frame_system::Config> pallet_io_attestation::WeightInfo for WeightInfo<T
 	/// Storage: `IoJobs::Agenda` (r:1 w:1)
 	/// Proof: `IoJobs::Agenda` (`max_values`: None, `max_size`: Some(2062), added: 4537, mode: `MaxEncodedLen`)
 	/// Storage: `IoStaking::Ledgers` (r:1 w:1)
-	/// Proof: `IoStaking::Ledgers` (`max_values`: None, `max_size`: Some(737), added: 3212, mode: `MaxEncodedLen`)
+	/// Proof: `IoStaking::Ledgers` (`max_values`: None, `max_size`: Some(160), added: 2635, mode: `MaxEncodedLen`)
 	/// Storage: `IoJobs::Workers` (r:1 w:1)
 	/// Proof: `IoJobs::Workers` (`max_values`: None, `max_size`: Some(417), added: 2892, mode: `MaxEncodedLen`)
-	/// Storage: `Parameters::Parameters` (r:3 w:0)
-	/// Proof: `Parameters::Parameters` (`max_values`: None, `max_size`: Some(52), added: 2527, mode: `MaxEncodedLen`)
+	/// Storage: `Parameters::Parameters` (r:4 w:0)
+	/// Proof: `Parameters::Parameters` (`max_values`: None, `max_size`: Some(60), added: 2535, mode: `MaxEncodedLen`)
 	/// Storage: `IoStaking::Offences` (r:1 w:1)
 	/// Proof: `IoStaking::Offences` (`max_values`: None, `max_size`: Some(56), added: 2531, mode: `MaxEncodedLen`)
+	/// Storage: `IoStaking::Positions` (r:1 w:1)
+	/// Proof: `IoStaking::Positions` (`max_values`: None, `max_size`: Some(2103), added: 4578, mode: `MaxEncodedLen`)
+	/// Storage: `IoStaking::Era` (r:1 w:0)
+	/// Proof: `IoStaking::Era` (`max_values`: Some(1), `max_size`: Some(8), added: 503, mode: `MaxEncodedLen`)
+	/// Storage: `IoStaking::EraStarts` (r:1 w:0)
+	/// Proof: `IoStaking::EraStarts` (`max_values`: Some(1), `max_size`: Some(342), added: 837, mode: `MaxEncodedLen`)
+	/// Storage: `IoStaking::Unbonding` (r:1 w:0)
+	/// Proof: `IoStaking::Unbonding` (`max_values`: None, `max_size`: Some(124), added: 2599, mode: `MaxEncodedLen`)
+	/// Storage: `IoStaking::Total` (r:1 w:1)
+	/// Proof: `IoStaking::Total` (`max_values`: Some(1), `max_size`: Some(96), added: 591, mode: `MaxEncodedLen`)
 	/// Storage: `IoStaking::Queue` (r:1 w:1)
 	/// Proof: `IoStaking::Queue` (`max_values`: Some(1), `max_size`: Some(16), added: 511, mode: `MaxEncodedLen`)
-	/// Storage: `System::Account` (r:1 w:1)
+	/// Storage: `System::Account` (r:2 w:2)
 	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
-	/// Storage: `Balances::Holds` (r:1 w:1)
+	/// Storage: `Balances::Holds` (r:2 w:2)
 	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(193), added: 2668, mode: `MaxEncodedLen`)
 	/// Storage: `IoJobs::Outcomes` (r:1 w:1)
 	/// Proof: `IoJobs::Outcomes` (`max_values`: None, `max_size`: Some(881), added: 3356, mode: `MaxEncodedLen`)
 	/// Storage: `IoJobs::Outputs` (r:0 w:10)
 	/// Proof: `IoJobs::Outputs` (`max_values`: None, `max_size`: Some(283), added: 2758, mode: `MaxEncodedLen`)
 	/// Storage: `IoStaking::Slashes` (r:0 w:1)
-	/// Proof: `IoStaking::Slashes` (`max_values`: None, `max_size`: Some(150), added: 2625, mode: `MaxEncodedLen`)
+	/// Proof: `IoStaking::Slashes` (`max_values`: None, `max_size`: Some(166), added: 2641, mode: `MaxEncodedLen`)
 	/// The range of component `l` is `[3, 3072]`.
 	/// The range of component `k` is `[1, 1024]`.
 	fn settle_product(l: u32, k: u32, ) -> Weight {
 		// Proof Size summary in bytes:
-		//  Measured:  `4654`
+		//  Measured:  `5296`
 		//  Estimated: `14063`
-		// Minimum execution time: 73_103_609_000 picoseconds.
-		Weight::from_parts(7_584_522_250, 0)
+		// Minimum execution time: 47_839_721_000 picoseconds.
+		Weight::from_parts(50_266_879_000, 0)
 			.saturating_add(Weight::from_parts(0, 14063))
-			// Standard Error: 1_531_745
-			.saturating_add(Weight::from_parts(71_906_671, 0).saturating_mul(l.into()))
-			// Standard Error: 4_593_640
-			.saturating_add(Weight::from_parts(73_860_130, 0).saturating_mul(k.into()))
-			.saturating_add(T::DbWeight::get().reads(15))
-			.saturating_add(T::DbWeight::get().writes(21))
+			// Standard Error: 2_009_253
+			.saturating_add(Weight::from_parts(42_017_618, 0).saturating_mul(l.into()))
+			// Standard Error: 6_028_388
+			.saturating_add(Weight::from_parts(20_289_662, 0).saturating_mul(k.into()))
+			.saturating_add(T::DbWeight::get().reads(23))
+			.saturating_add(T::DbWeight::get().writes(25))
 	}
 	/// Storage: `IoJobs::Jobs` (r:1 w:1)
 	/// Proof: `IoJobs::Jobs` (`max_values`: None, `max_size`: Some(1662), added: 4137, mode: `MaxEncodedLen`)
@@ -247,37 +281,47 @@ impl<T: frame_system::Config> pallet_io_attestation::WeightInfo for WeightInfo<T
 	/// Storage: `IoJobs::Agenda` (r:1 w:1)
 	/// Proof: `IoJobs::Agenda` (`max_values`: None, `max_size`: Some(2062), added: 4537, mode: `MaxEncodedLen`)
 	/// Storage: `IoStaking::Ledgers` (r:1 w:1)
-	/// Proof: `IoStaking::Ledgers` (`max_values`: None, `max_size`: Some(737), added: 3212, mode: `MaxEncodedLen`)
+	/// Proof: `IoStaking::Ledgers` (`max_values`: None, `max_size`: Some(160), added: 2635, mode: `MaxEncodedLen`)
 	/// Storage: `IoJobs::Workers` (r:1 w:1)
 	/// Proof: `IoJobs::Workers` (`max_values`: None, `max_size`: Some(417), added: 2892, mode: `MaxEncodedLen`)
-	/// Storage: `Parameters::Parameters` (r:3 w:0)
-	/// Proof: `Parameters::Parameters` (`max_values`: None, `max_size`: Some(52), added: 2527, mode: `MaxEncodedLen`)
+	/// Storage: `Parameters::Parameters` (r:4 w:0)
+	/// Proof: `Parameters::Parameters` (`max_values`: None, `max_size`: Some(60), added: 2535, mode: `MaxEncodedLen`)
 	/// Storage: `IoStaking::Offences` (r:1 w:1)
 	/// Proof: `IoStaking::Offences` (`max_values`: None, `max_size`: Some(56), added: 2531, mode: `MaxEncodedLen`)
+	/// Storage: `IoStaking::Positions` (r:1 w:1)
+	/// Proof: `IoStaking::Positions` (`max_values`: None, `max_size`: Some(2103), added: 4578, mode: `MaxEncodedLen`)
+	/// Storage: `IoStaking::Era` (r:1 w:0)
+	/// Proof: `IoStaking::Era` (`max_values`: Some(1), `max_size`: Some(8), added: 503, mode: `MaxEncodedLen`)
+	/// Storage: `IoStaking::EraStarts` (r:1 w:0)
+	/// Proof: `IoStaking::EraStarts` (`max_values`: Some(1), `max_size`: Some(342), added: 837, mode: `MaxEncodedLen`)
+	/// Storage: `IoStaking::Unbonding` (r:1 w:0)
+	/// Proof: `IoStaking::Unbonding` (`max_values`: None, `max_size`: Some(124), added: 2599, mode: `MaxEncodedLen`)
+	/// Storage: `IoStaking::Total` (r:1 w:1)
+	/// Proof: `IoStaking::Total` (`max_values`: Some(1), `max_size`: Some(96), added: 591, mode: `MaxEncodedLen`)
 	/// Storage: `IoStaking::Queue` (r:1 w:1)
 	/// Proof: `IoStaking::Queue` (`max_values`: Some(1), `max_size`: Some(16), added: 511, mode: `MaxEncodedLen`)
-	/// Storage: `System::Account` (r:1 w:1)
+	/// Storage: `System::Account` (r:2 w:2)
 	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
-	/// Storage: `Balances::Holds` (r:1 w:1)
+	/// Storage: `Balances::Holds` (r:2 w:2)
 	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(193), added: 2668, mode: `MaxEncodedLen`)
 	/// Storage: `IoJobs::Outcomes` (r:1 w:1)
 	/// Proof: `IoJobs::Outcomes` (`max_values`: None, `max_size`: Some(881), added: 3356, mode: `MaxEncodedLen`)
 	/// Storage: `IoJobs::Outputs` (r:0 w:10)
 	/// Proof: `IoJobs::Outputs` (`max_values`: None, `max_size`: Some(283), added: 2758, mode: `MaxEncodedLen`)
 	/// Storage: `IoStaking::Slashes` (r:0 w:1)
-	/// Proof: `IoStaking::Slashes` (`max_values`: None, `max_size`: Some(150), added: 2625, mode: `MaxEncodedLen`)
+	/// Proof: `IoStaking::Slashes` (`max_values`: None, `max_size`: Some(166), added: 2641, mode: `MaxEncodedLen`)
 	/// The range of component `p` is `[1034, 132104]`.
 	fn dispute(p: u32, ) -> Weight {
 		// Proof Size summary in bytes:
-		//  Measured:  `4694`
+		//  Measured:  `5336`
 		//  Estimated: `14063`
-		// Minimum execution time: 329_388_000 picoseconds.
-		Weight::from_parts(369_690_400, 0)
+		// Minimum execution time: 293_557_000 picoseconds.
+		Weight::from_parts(331_208_320, 0)
 			.saturating_add(Weight::from_parts(0, 14063))
-			// Standard Error: 50
-			.saturating_add(Weight::from_parts(6_945, 0).saturating_mul(p.into()))
-			.saturating_add(T::DbWeight::get().reads(14))
-			.saturating_add(T::DbWeight::get().writes(21))
+			// Standard Error: 78
+			.saturating_add(Weight::from_parts(5_535, 0).saturating_mul(p.into()))
+			.saturating_add(T::DbWeight::get().reads(22))
+			.saturating_add(T::DbWeight::get().writes(25))
 	}
 	/// Storage: `IoAttestation::Classes` (r:0 w:1)
 	/// Proof: `IoAttestation::Classes` (`max_values`: None, `max_size`: Some(50), added: 2525, mode: `MaxEncodedLen`)
@@ -285,8 +329,8 @@ impl<T: frame_system::Config> pallet_io_attestation::WeightInfo for WeightInfo<T
 		// Proof Size summary in bytes:
 		//  Measured:  `0`
 		//  Estimated: `0`
-		// Minimum execution time: 17_012_000 picoseconds.
-		Weight::from_parts(19_257_000, 0)
+		// Minimum execution time: 7_271_000 picoseconds.
+		Weight::from_parts(11_687_000, 0)
 			.saturating_add(Weight::from_parts(0, 0))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
@@ -295,7 +339,7 @@ impl<T: frame_system::Config> pallet_io_attestation::WeightInfo for WeightInfo<T
 	/// Storage: `IoJobs::Workers` (r:1 w:0)
 	/// Proof: `IoJobs::Workers` (`max_values`: None, `max_size`: Some(417), added: 2892, mode: `MaxEncodedLen`)
 	/// Storage: `IoStaking::Ledgers` (r:1 w:0)
-	/// Proof: `IoStaking::Ledgers` (`max_values`: None, `max_size`: Some(737), added: 3212, mode: `MaxEncodedLen`)
+	/// Proof: `IoStaking::Ledgers` (`max_values`: None, `max_size`: Some(160), added: 2635, mode: `MaxEncodedLen`)
 	/// Storage: `IoAttestation::Enrolments` (r:1 w:0)
 	/// Proof: `IoAttestation::Enrolments` (`max_values`: None, `max_size`: Some(158), added: 2633, mode: `MaxEncodedLen`)
 	/// Storage: `IoAttestation::Commitments` (r:1 w:0)
@@ -304,11 +348,11 @@ impl<T: frame_system::Config> pallet_io_attestation::WeightInfo for WeightInfo<T
 	/// Proof: `System::BlockHash` (`max_values`: None, `max_size`: Some(44), added: 2519, mode: `MaxEncodedLen`)
 	fn authorize_change() -> Weight {
 		// Proof Size summary in bytes:
-		//  Measured:  `985`
-		//  Estimated: `4202`
-		// Minimum execution time: 112_481_000 picoseconds.
-		Weight::from_parts(132_869_000, 0)
-			.saturating_add(Weight::from_parts(0, 4202))
+		//  Measured:  `1166`
+		//  Estimated: `3882`
+		// Minimum execution time: 83_034_000 picoseconds.
+		Weight::from_parts(98_937_000, 0)
+			.saturating_add(Weight::from_parts(0, 3882))
 			.saturating_add(T::DbWeight::get().reads(6))
 	}
 	/// Storage: `IoAttestation::LastWindow` (r:1 w:0)
@@ -327,8 +371,8 @@ impl<T: frame_system::Config> pallet_io_attestation::WeightInfo for WeightInfo<T
 		// Proof Size summary in bytes:
 		//  Measured:  `1215`
 		//  Estimated: `4218`
-		// Minimum execution time: 101_380_000 picoseconds.
-		Weight::from_parts(116_688_000, 0)
+		// Minimum execution time: 72_307_000 picoseconds.
+		Weight::from_parts(86_038_000, 0)
 			.saturating_add(Weight::from_parts(0, 4218))
 			.saturating_add(T::DbWeight::get().reads(6))
 	}
@@ -343,11 +387,11 @@ impl<T: frame_system::Config> pallet_io_attestation::WeightInfo for WeightInfo<T
 		// Proof Size summary in bytes:
 		//  Measured:  `521`
 		//  Estimated: `3650`
-		// Minimum execution time: 92_223_000 picoseconds.
-		Weight::from_parts(105_278_918, 0)
+		// Minimum execution time: 67_220_000 picoseconds.
+		Weight::from_parts(94_212_266, 0)
 			.saturating_add(Weight::from_parts(0, 3650))
-			// Standard Error: 11
-			.saturating_add(Weight::from_parts(2_444, 0).saturating_mul(p.into()))
+			// Standard Error: 21
+			.saturating_add(Weight::from_parts(2_510, 0).saturating_mul(p.into()))
 			.saturating_add(T::DbWeight::get().reads(3))
 	}
 	/// Storage: `IoJobs::Jobs` (r:1 w:0)
@@ -363,11 +407,11 @@ impl<T: frame_system::Config> pallet_io_attestation::WeightInfo for WeightInfo<T
 		// Proof Size summary in bytes:
 		//  Measured:  `946`
 		//  Estimated: `14063`
-		// Minimum execution time: 200_366_000 picoseconds.
-		Weight::from_parts(61_048_037, 0)
+		// Minimum execution time: 150_424_000 picoseconds.
+		Weight::from_parts(43_740_821, 0)
 			.saturating_add(Weight::from_parts(0, 14063))
-			// Standard Error: 27
-			.saturating_add(Weight::from_parts(5_179, 0).saturating_mul(p.into()))
+			// Standard Error: 22
+			.saturating_add(Weight::from_parts(3_706, 0).saturating_mul(p.into()))
 			.saturating_add(T::DbWeight::get().reads(4))
 	}
 	/// Storage: `IoAttestation::Relay` (r:1 w:0)
@@ -380,8 +424,8 @@ impl<T: frame_system::Config> pallet_io_attestation::WeightInfo for WeightInfo<T
 		// Proof Size summary in bytes:
 		//  Measured:  `152`
 		//  Estimated: `1537`
-		// Minimum execution time: 11_061_000 picoseconds.
-		Weight::from_parts(12_113_000, 0)
+		// Minimum execution time: 6_089_000 picoseconds.
+		Weight::from_parts(6_941_000, 0)
 			.saturating_add(Weight::from_parts(0, 1537))
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(2))
@@ -396,17 +440,27 @@ impl<T: frame_system::Config> pallet_io_attestation::WeightInfo for WeightInfo<T
 	/// Proof: `IoAttestation::Ring` (`max_values`: None, `max_size`: Some(52), added: 2527, mode: `MaxEncodedLen`)
 	/// Storage: `IoAttestation::Certificates` (r:1 w:1)
 	/// Proof: `IoAttestation::Certificates` (`max_values`: None, `max_size`: Some(753), added: 3228, mode: `MaxEncodedLen`)
-	/// Storage: `Parameters::Parameters` (r:1 w:0)
-	/// Proof: `Parameters::Parameters` (`max_values`: None, `max_size`: Some(52), added: 2527, mode: `MaxEncodedLen`)
+	/// Storage: `Parameters::Parameters` (r:2 w:0)
+	/// Proof: `Parameters::Parameters` (`max_values`: None, `max_size`: Some(60), added: 2535, mode: `MaxEncodedLen`)
+	/// Storage: `IoStaking::Era` (r:1 w:0)
+	/// Proof: `IoStaking::Era` (`max_values`: Some(1), `max_size`: Some(8), added: 503, mode: `MaxEncodedLen`)
+	/// Storage: `IoStaking::EraWork` (r:1 w:1)
+	/// Proof: `IoStaking::EraWork` (`max_values`: Some(1), `max_size`: Some(32), added: 527, mode: `MaxEncodedLen`)
+	/// Storage: `IoStaking::WorkOf` (r:1 w:1)
+	/// Proof: `IoStaking::WorkOf` (`max_values`: None, `max_size`: Some(92), added: 2567, mode: `MaxEncodedLen`)
+	/// Storage: `IoStaking::Backing` (r:1 w:0)
+	/// Proof: `IoStaking::Backing` (`max_values`: None, `max_size`: Some(80), added: 2555, mode: `MaxEncodedLen`)
+	/// Storage: `IoStaking::WorkRings` (r:1 w:1)
+	/// Proof: `IoStaking::WorkRings` (`max_values`: None, `max_size`: Some(169), added: 2644, mode: `MaxEncodedLen`)
 	fn poll_draw() -> Weight {
 		// Proof Size summary in bytes:
-		//  Measured:  `1495`
-		//  Estimated: `4218`
-		// Minimum execution time: 74_770_000 picoseconds.
-		Weight::from_parts(90_450_000, 0)
-			.saturating_add(Weight::from_parts(0, 4218))
-			.saturating_add(T::DbWeight::get().reads(6))
-			.saturating_add(T::DbWeight::get().writes(3))
+		//  Measured:  `1950`
+		//  Estimated: `6060`
+		// Minimum execution time: 69_192_000 picoseconds.
+		Weight::from_parts(77_956_000, 0)
+			.saturating_add(Weight::from_parts(0, 6060))
+			.saturating_add(T::DbWeight::get().reads(12))
+			.saturating_add(T::DbWeight::get().writes(6))
 	}
 	/// Storage: `IoAttestation::Deadlines` (r:1 w:0)
 	/// Proof: `IoAttestation::Deadlines` (`max_values`: None, `max_size`: Some(54), added: 2529, mode: `MaxEncodedLen`)
@@ -414,8 +468,8 @@ impl<T: frame_system::Config> pallet_io_attestation::WeightInfo for WeightInfo<T
 		// Proof Size summary in bytes:
 		//  Measured:  `41`
 		//  Estimated: `3519`
-		// Minimum execution time: 6_542_000 picoseconds.
-		Weight::from_parts(7_404_000, 0)
+		// Minimum execution time: 3_244_000 picoseconds.
+		Weight::from_parts(4_086_000, 0)
 			.saturating_add(Weight::from_parts(0, 3519))
 			.saturating_add(T::DbWeight::get().reads(1))
 	}

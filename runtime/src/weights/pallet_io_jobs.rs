@@ -10,7 +10,7 @@
 //! HOSTNAME: `development machine`, CPU: `AMD EPYC`
 //! WASM-EXECUTION: `Compiled`, CHAIN: `None`, DB CACHE: 1024
 
-// Executed: frame-omni-bencher v1 benchmark pallet --pallet pallet_io_jobs --extrinsic "*", see "Measure weights" in runtime/README.md
+// Executed: frame-omni-bencher v1 benchmark pallet --pallet pallet_io_jobs, see "Measure weights" in runtime/README.md
 
 #![cfg_attr(rustfmt, rustfmt_skip)]
 #![allow(unused_parens)]
@@ -26,7 +26,7 @@ impl<T: frame_system::Config> pallet_io_jobs::WeightInfo for WeightInfo<T> {
 	/// Storage: `IoJobs::Classes` (r:1 w:0)
 	/// Proof: `IoJobs::Classes` (`max_values`: None, `max_size`: Some(20), added: 2495, mode: `MaxEncodedLen`)
 	/// Storage: `Parameters::Parameters` (r:2 w:0)
-	/// Proof: `Parameters::Parameters` (`max_values`: None, `max_size`: Some(52), added: 2527, mode: `MaxEncodedLen`)
+	/// Proof: `Parameters::Parameters` (`max_values`: None, `max_size`: Some(60), added: 2535, mode: `MaxEncodedLen`)
 	/// Storage: `Balances::Holds` (r:1 w:1)
 	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(193), added: 2668, mode: `MaxEncodedLen`)
 	/// Storage: `IoJobs::NextJobId` (r:1 w:1)
@@ -40,13 +40,13 @@ impl<T: frame_system::Config> pallet_io_jobs::WeightInfo for WeightInfo<T> {
 	/// The range of component `b` is `[400, 12288]`.
 	fn submit(b: u32, ) -> Weight {
 		// Proof Size summary in bytes:
-		//  Measured:  `2424`
+		//  Measured:  `2485`
 		//  Estimated: `19138`
-		// Minimum execution time: 217_768_000 picoseconds.
-		Weight::from_parts(234_690_895, 0)
+		// Minimum execution time: 147_319_000 picoseconds.
+		Weight::from_parts(168_022_638, 0)
 			.saturating_add(Weight::from_parts(0, 19138))
-			// Standard Error: 46
-			.saturating_add(Weight::from_parts(1_670, 0).saturating_mul(b.into()))
+			// Standard Error: 73
+			.saturating_add(Weight::from_parts(1_991, 0).saturating_mul(b.into()))
 			.saturating_add(T::DbWeight::get().reads(9))
 			.saturating_add(T::DbWeight::get().writes(5))
 	}
@@ -55,11 +55,11 @@ impl<T: frame_system::Config> pallet_io_jobs::WeightInfo for WeightInfo<T> {
 	/// Storage: `IoJobs::Agenda` (r:1 w:1)
 	/// Proof: `IoJobs::Agenda` (`max_values`: None, `max_size`: Some(2062), added: 4537, mode: `MaxEncodedLen`)
 	/// Storage: `IoStaking::Ledgers` (r:7 w:7)
-	/// Proof: `IoStaking::Ledgers` (`max_values`: None, `max_size`: Some(737), added: 3212, mode: `MaxEncodedLen`)
+	/// Proof: `IoStaking::Ledgers` (`max_values`: None, `max_size`: Some(160), added: 2635, mode: `MaxEncodedLen`)
 	/// Storage: `IoJobs::Workers` (r:7 w:7)
 	/// Proof: `IoJobs::Workers` (`max_values`: None, `max_size`: Some(417), added: 2892, mode: `MaxEncodedLen`)
 	/// Storage: `Parameters::Parameters` (r:1 w:0)
-	/// Proof: `Parameters::Parameters` (`max_values`: None, `max_size`: Some(52), added: 2527, mode: `MaxEncodedLen`)
+	/// Proof: `Parameters::Parameters` (`max_values`: None, `max_size`: Some(60), added: 2535, mode: `MaxEncodedLen`)
 	/// Storage: `System::Account` (r:1 w:1)
 	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
 	/// Storage: `Balances::Holds` (r:1 w:1)
@@ -70,22 +70,22 @@ impl<T: frame_system::Config> pallet_io_jobs::WeightInfo for WeightInfo<T> {
 	/// Proof: `IoJobs::Specs` (`max_values`: None, `max_size`: Some(10598), added: 13073, mode: `MaxEncodedLen`)
 	fn cancel() -> Weight {
 		// Proof Size summary in bytes:
-		//  Measured:  `5114`
-		//  Estimated: `23474`
-		// Minimum execution time: 298_820_000 picoseconds.
-		Weight::from_parts(334_938_000, 0)
-			.saturating_add(Weight::from_parts(0, 23474))
+		//  Measured:  `5377`
+		//  Estimated: `21234`
+		// Minimum execution time: 206_817_000 picoseconds.
+		Weight::from_parts(219_226_000, 0)
+			.saturating_add(Weight::from_parts(0, 21234))
 			.saturating_add(T::DbWeight::get().reads(20))
 			.saturating_add(T::DbWeight::get().writes(20))
 	}
 	/// Storage: `IoStaking::Ledgers` (r:1 w:0)
-	/// Proof: `IoStaking::Ledgers` (`max_values`: None, `max_size`: Some(737), added: 3212, mode: `MaxEncodedLen`)
+	/// Proof: `IoStaking::Ledgers` (`max_values`: None, `max_size`: Some(160), added: 2635, mode: `MaxEncodedLen`)
 	/// Storage: `IoJobs::Workers` (r:1 w:1)
 	/// Proof: `IoJobs::Workers` (`max_values`: None, `max_size`: Some(417), added: 2892, mode: `MaxEncodedLen`)
 	/// Storage: `IoJobs::Classes` (r:1 w:0)
 	/// Proof: `IoJobs::Classes` (`max_values`: None, `max_size`: Some(20), added: 2495, mode: `MaxEncodedLen`)
 	/// Storage: `Parameters::Parameters` (r:2 w:0)
-	/// Proof: `Parameters::Parameters` (`max_values`: None, `max_size`: Some(52), added: 2527, mode: `MaxEncodedLen`)
+	/// Proof: `Parameters::Parameters` (`max_values`: None, `max_size`: Some(60), added: 2535, mode: `MaxEncodedLen`)
 	/// Storage: `System::BlockHash` (r:1 w:0)
 	/// Proof: `System::BlockHash` (`max_values`: None, `max_size`: Some(44), added: 2519, mode: `MaxEncodedLen`)
 	/// Storage: `IoJobs::WorkersOf` (r:1 w:1)
@@ -102,11 +102,11 @@ impl<T: frame_system::Config> pallet_io_jobs::WeightInfo for WeightInfo<T> {
 	/// Proof: `IoJobs::Profiles` (`max_values`: None, `max_size`: Some(1133), added: 3608, mode: `MaxEncodedLen`)
 	fn register_worker() -> Weight {
 		// Proof Size summary in bytes:
-		//  Measured:  `752`
-		//  Estimated: `6044`
-		// Minimum execution time: 240_702_000 picoseconds.
-		Weight::from_parts(276_879_000, 0)
-			.saturating_add(Weight::from_parts(0, 6044))
+		//  Measured:  `948`
+		//  Estimated: `6060`
+		// Minimum execution time: 166_177_000 picoseconds.
+		Weight::from_parts(183_413_000, 0)
+			.saturating_add(Weight::from_parts(0, 6060))
 			.saturating_add(T::DbWeight::get().reads(10))
 			.saturating_add(T::DbWeight::get().writes(7))
 	}
@@ -115,9 +115,9 @@ impl<T: frame_system::Config> pallet_io_jobs::WeightInfo for WeightInfo<T> {
 	/// Storage: `IoJobs::Classes` (r:1 w:0)
 	/// Proof: `IoJobs::Classes` (`max_values`: None, `max_size`: Some(20), added: 2495, mode: `MaxEncodedLen`)
 	/// Storage: `Parameters::Parameters` (r:1 w:0)
-	/// Proof: `Parameters::Parameters` (`max_values`: None, `max_size`: Some(52), added: 2527, mode: `MaxEncodedLen`)
+	/// Proof: `Parameters::Parameters` (`max_values`: None, `max_size`: Some(60), added: 2535, mode: `MaxEncodedLen`)
 	/// Storage: `IoStaking::Ledgers` (r:1 w:0)
-	/// Proof: `IoStaking::Ledgers` (`max_values`: None, `max_size`: Some(737), added: 3212, mode: `MaxEncodedLen`)
+	/// Proof: `IoStaking::Ledgers` (`max_values`: None, `max_size`: Some(160), added: 2635, mode: `MaxEncodedLen`)
 	/// Storage: `IoJobs::ClassCount` (r:2 w:2)
 	/// Proof: `IoJobs::ClassCount` (`max_values`: None, `max_size`: Some(14), added: 2489, mode: `MaxEncodedLen`)
 	/// Storage: `IoJobs::ClassSlot` (r:1 w:3)
@@ -126,10 +126,10 @@ impl<T: frame_system::Config> pallet_io_jobs::WeightInfo for WeightInfo<T> {
 	/// Proof: `IoJobs::Profiles` (`max_values`: None, `max_size`: Some(1133), added: 3608, mode: `MaxEncodedLen`)
 	fn update_worker() -> Weight {
 		// Proof Size summary in bytes:
-		//  Measured:  `968`
+		//  Measured:  `1157`
 		//  Estimated: `6774`
-		// Minimum execution time: 110_367_000 picoseconds.
-		Weight::from_parts(120_475_000, 0)
+		// Minimum execution time: 67_790_000 picoseconds.
+		Weight::from_parts(74_841_000, 0)
 			.saturating_add(Weight::from_parts(0, 6774))
 			.saturating_add(T::DbWeight::get().reads(8))
 			.saturating_add(T::DbWeight::get().writes(8))
@@ -154,8 +154,8 @@ impl<T: frame_system::Config> pallet_io_jobs::WeightInfo for WeightInfo<T> {
 		// Proof Size summary in bytes:
 		//  Measured:  `869`
 		//  Estimated: `6774`
-		// Minimum execution time: 136_586_000 picoseconds.
-		Weight::from_parts(150_232_000, 0)
+		// Minimum execution time: 88_772_000 picoseconds.
+		Weight::from_parts(93_829_000, 0)
 			.saturating_add(Weight::from_parts(0, 6774))
 			.saturating_add(T::DbWeight::get().reads(7))
 			.saturating_add(T::DbWeight::get().writes(10))
@@ -163,15 +163,15 @@ impl<T: frame_system::Config> pallet_io_jobs::WeightInfo for WeightInfo<T> {
 	/// Storage: `IoJobs::Workers` (r:1 w:0)
 	/// Proof: `IoJobs::Workers` (`max_values`: None, `max_size`: Some(417), added: 2892, mode: `MaxEncodedLen`)
 	/// Storage: `Parameters::Parameters` (r:1 w:0)
-	/// Proof: `Parameters::Parameters` (`max_values`: None, `max_size`: Some(52), added: 2527, mode: `MaxEncodedLen`)
+	/// Proof: `Parameters::Parameters` (`max_values`: None, `max_size`: Some(60), added: 2535, mode: `MaxEncodedLen`)
 	/// Storage: `IoJobs::Heartbeats` (r:1 w:1)
 	/// Proof: `IoJobs::Heartbeats` (`max_values`: None, `max_size`: Some(61), added: 2536, mode: `MaxEncodedLen`)
 	fn heartbeat() -> Weight {
 		// Proof Size summary in bytes:
-		//  Measured:  `473`
+		//  Measured:  `479`
 		//  Estimated: `3882`
-		// Minimum execution time: 40_596_000 picoseconds.
-		Weight::from_parts(43_832_000, 0)
+		// Minimum execution time: 22_734_000 picoseconds.
+		Weight::from_parts(24_897_000, 0)
 			.saturating_add(Weight::from_parts(0, 3882))
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(1))
@@ -179,13 +179,13 @@ impl<T: frame_system::Config> pallet_io_jobs::WeightInfo for WeightInfo<T> {
 	/// Storage: `IoJobs::Jobs` (r:1 w:1)
 	/// Proof: `IoJobs::Jobs` (`max_values`: None, `max_size`: Some(1662), added: 4137, mode: `MaxEncodedLen`)
 	/// Storage: `Parameters::Parameters` (r:1 w:0)
-	/// Proof: `Parameters::Parameters` (`max_values`: None, `max_size`: Some(52), added: 2527, mode: `MaxEncodedLen`)
+	/// Proof: `Parameters::Parameters` (`max_values`: None, `max_size`: Some(60), added: 2535, mode: `MaxEncodedLen`)
 	fn accept() -> Weight {
 		// Proof Size summary in bytes:
-		//  Measured:  `1271`
+		//  Measured:  `1277`
 		//  Estimated: `5127`
-		// Minimum execution time: 52_288_000 picoseconds.
-		Weight::from_parts(71_785_000, 0)
+		// Minimum execution time: 34_672_000 picoseconds.
+		Weight::from_parts(41_672_000, 0)
 			.saturating_add(Weight::from_parts(0, 5127))
 			.saturating_add(T::DbWeight::get().reads(2))
 			.saturating_add(T::DbWeight::get().writes(1))
@@ -193,19 +193,19 @@ impl<T: frame_system::Config> pallet_io_jobs::WeightInfo for WeightInfo<T> {
 	/// Storage: `IoJobs::Jobs` (r:1 w:1)
 	/// Proof: `IoJobs::Jobs` (`max_values`: None, `max_size`: Some(1662), added: 4137, mode: `MaxEncodedLen`)
 	/// Storage: `IoStaking::Ledgers` (r:1 w:1)
-	/// Proof: `IoStaking::Ledgers` (`max_values`: None, `max_size`: Some(737), added: 3212, mode: `MaxEncodedLen`)
+	/// Proof: `IoStaking::Ledgers` (`max_values`: None, `max_size`: Some(160), added: 2635, mode: `MaxEncodedLen`)
 	/// Storage: `IoJobs::Workers` (r:1 w:1)
 	/// Proof: `IoJobs::Workers` (`max_values`: None, `max_size`: Some(417), added: 2892, mode: `MaxEncodedLen`)
 	/// Storage: `Parameters::Parameters` (r:1 w:0)
-	/// Proof: `Parameters::Parameters` (`max_values`: None, `max_size`: Some(52), added: 2527, mode: `MaxEncodedLen`)
+	/// Proof: `Parameters::Parameters` (`max_values`: None, `max_size`: Some(60), added: 2535, mode: `MaxEncodedLen`)
 	/// Storage: `IoJobs::Agenda` (r:3 w:2)
 	/// Proof: `IoJobs::Agenda` (`max_values`: None, `max_size`: Some(2062), added: 4537, mode: `MaxEncodedLen`)
 	fn decline() -> Weight {
 		// Proof Size summary in bytes:
-		//  Measured:  `5950`
+		//  Measured:  `6104`
 		//  Estimated: `14601`
-		// Minimum execution time: 106_570_000 picoseconds.
-		Weight::from_parts(127_690_000, 0)
+		// Minimum execution time: 70_284_000 picoseconds.
+		Weight::from_parts(80_240_000, 0)
 			.saturating_add(Weight::from_parts(0, 14601))
 			.saturating_add(T::DbWeight::get().reads(7))
 			.saturating_add(T::DbWeight::get().writes(5))
@@ -213,15 +213,15 @@ impl<T: frame_system::Config> pallet_io_jobs::WeightInfo for WeightInfo<T> {
 	/// Storage: `IoJobs::Jobs` (r:1 w:1)
 	/// Proof: `IoJobs::Jobs` (`max_values`: None, `max_size`: Some(1662), added: 4137, mode: `MaxEncodedLen`)
 	/// Storage: `Parameters::Parameters` (r:1 w:0)
-	/// Proof: `Parameters::Parameters` (`max_values`: None, `max_size`: Some(52), added: 2527, mode: `MaxEncodedLen`)
+	/// Proof: `Parameters::Parameters` (`max_values`: None, `max_size`: Some(60), added: 2535, mode: `MaxEncodedLen`)
 	/// Storage: `IoJobs::Agenda` (r:3 w:2)
 	/// Proof: `IoJobs::Agenda` (`max_values`: None, `max_size`: Some(2062), added: 4537, mode: `MaxEncodedLen`)
 	fn commit() -> Weight {
 		// Proof Size summary in bytes:
-		//  Measured:  `5421`
+		//  Measured:  `5427`
 		//  Estimated: `14601`
-		// Minimum execution time: 84_157_000 picoseconds.
-		Weight::from_parts(102_131_000, 0)
+		// Minimum execution time: 54_932_000 picoseconds.
+		Weight::from_parts(69_723_000, 0)
 			.saturating_add(Weight::from_parts(0, 14601))
 			.saturating_add(T::DbWeight::get().reads(5))
 			.saturating_add(T::DbWeight::get().writes(3))
@@ -229,17 +229,17 @@ impl<T: frame_system::Config> pallet_io_jobs::WeightInfo for WeightInfo<T> {
 	/// Storage: `IoJobs::Jobs` (r:1 w:1)
 	/// Proof: `IoJobs::Jobs` (`max_values`: None, `max_size`: Some(1662), added: 4137, mode: `MaxEncodedLen`)
 	/// Storage: `Parameters::Parameters` (r:1 w:0)
-	/// Proof: `Parameters::Parameters` (`max_values`: None, `max_size`: Some(52), added: 2527, mode: `MaxEncodedLen`)
+	/// Proof: `Parameters::Parameters` (`max_values`: None, `max_size`: Some(60), added: 2535, mode: `MaxEncodedLen`)
 	/// Storage: `IoJobs::Agenda` (r:3 w:2)
 	/// Proof: `IoJobs::Agenda` (`max_values`: None, `max_size`: Some(2062), added: 4537, mode: `MaxEncodedLen`)
 	/// Storage: `IoJobs::Outputs` (r:0 w:1)
 	/// Proof: `IoJobs::Outputs` (`max_values`: None, `max_size`: Some(283), added: 2758, mode: `MaxEncodedLen`)
 	fn reveal() -> Weight {
 		// Proof Size summary in bytes:
-		//  Measured:  `5779`
+		//  Measured:  `5785`
 		//  Estimated: `14601`
-		// Minimum execution time: 85_180_000 picoseconds.
-		Weight::from_parts(108_343_000, 0)
+		// Minimum execution time: 58_167_000 picoseconds.
+		Weight::from_parts(84_415_000, 0)
 			.saturating_add(Weight::from_parts(0, 14601))
 			.saturating_add(T::DbWeight::get().reads(5))
 			.saturating_add(T::DbWeight::get().writes(4))
@@ -247,28 +247,42 @@ impl<T: frame_system::Config> pallet_io_jobs::WeightInfo for WeightInfo<T> {
 	/// Storage: `IoJobs::Jobs` (r:1 w:1)
 	/// Proof: `IoJobs::Jobs` (`max_values`: None, `max_size`: Some(1662), added: 4137, mode: `MaxEncodedLen`)
 	/// Storage: `IoStaking::Ledgers` (r:1 w:1)
-	/// Proof: `IoStaking::Ledgers` (`max_values`: None, `max_size`: Some(737), added: 3212, mode: `MaxEncodedLen`)
+	/// Proof: `IoStaking::Ledgers` (`max_values`: None, `max_size`: Some(160), added: 2635, mode: `MaxEncodedLen`)
 	/// Storage: `IoJobs::Workers` (r:1 w:1)
 	/// Proof: `IoJobs::Workers` (`max_values`: None, `max_size`: Some(417), added: 2892, mode: `MaxEncodedLen`)
-	/// Storage: `Parameters::Parameters` (r:3 w:0)
-	/// Proof: `Parameters::Parameters` (`max_values`: None, `max_size`: Some(52), added: 2527, mode: `MaxEncodedLen`)
+	/// Storage: `Parameters::Parameters` (r:4 w:0)
+	/// Proof: `Parameters::Parameters` (`max_values`: None, `max_size`: Some(60), added: 2535, mode: `MaxEncodedLen`)
 	/// Storage: `IoStaking::Offences` (r:1 w:1)
 	/// Proof: `IoStaking::Offences` (`max_values`: None, `max_size`: Some(56), added: 2531, mode: `MaxEncodedLen`)
+	/// Storage: `IoStaking::Positions` (r:1 w:1)
+	/// Proof: `IoStaking::Positions` (`max_values`: None, `max_size`: Some(2103), added: 4578, mode: `MaxEncodedLen`)
+	/// Storage: `IoStaking::Era` (r:1 w:0)
+	/// Proof: `IoStaking::Era` (`max_values`: Some(1), `max_size`: Some(8), added: 503, mode: `MaxEncodedLen`)
+	/// Storage: `IoStaking::EraStarts` (r:1 w:0)
+	/// Proof: `IoStaking::EraStarts` (`max_values`: Some(1), `max_size`: Some(342), added: 837, mode: `MaxEncodedLen`)
+	/// Storage: `IoStaking::Unbonding` (r:1 w:0)
+	/// Proof: `IoStaking::Unbonding` (`max_values`: None, `max_size`: Some(124), added: 2599, mode: `MaxEncodedLen`)
+	/// Storage: `IoStaking::Total` (r:1 w:1)
+	/// Proof: `IoStaking::Total` (`max_values`: Some(1), `max_size`: Some(96), added: 591, mode: `MaxEncodedLen`)
 	/// Storage: `IoStaking::Queue` (r:1 w:1)
 	/// Proof: `IoStaking::Queue` (`max_values`: Some(1), `max_size`: Some(16), added: 511, mode: `MaxEncodedLen`)
+	/// Storage: `System::Account` (r:1 w:1)
+	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
+	/// Storage: `Balances::Holds` (r:1 w:1)
+	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(193), added: 2668, mode: `MaxEncodedLen`)
 	/// Storage: `IoJobs::Agenda` (r:2 w:2)
 	/// Proof: `IoJobs::Agenda` (`max_values`: None, `max_size`: Some(2062), added: 4537, mode: `MaxEncodedLen`)
 	/// Storage: `IoStaking::Slashes` (r:0 w:1)
-	/// Proof: `IoStaking::Slashes` (`max_values`: None, `max_size`: Some(150), added: 2625, mode: `MaxEncodedLen`)
+	/// Proof: `IoStaking::Slashes` (`max_values`: None, `max_size`: Some(166), added: 2641, mode: `MaxEncodedLen`)
 	fn poke() -> Weight {
 		// Proof Size summary in bytes:
-		//  Measured:  `3037`
-		//  Estimated: `10064`
-		// Minimum execution time: 127_839_000 picoseconds.
-		Weight::from_parts(137_277_000, 0)
-			.saturating_add(Weight::from_parts(0, 10064))
-			.saturating_add(T::DbWeight::get().reads(10))
-			.saturating_add(T::DbWeight::get().writes(8))
+		//  Measured:  `3751`
+		//  Estimated: `11130`
+		// Minimum execution time: 145_136_000 picoseconds.
+		Weight::from_parts(173_468_000, 0)
+			.saturating_add(Weight::from_parts(0, 11130))
+			.saturating_add(T::DbWeight::get().reads(18))
+			.saturating_add(T::DbWeight::get().writes(12))
 	}
 	/// Storage: `IoJobs::Classes` (r:1 w:1)
 	/// Proof: `IoJobs::Classes` (`max_values`: None, `max_size`: Some(20), added: 2495, mode: `MaxEncodedLen`)
@@ -276,14 +290,14 @@ impl<T: frame_system::Config> pallet_io_jobs::WeightInfo for WeightInfo<T> {
 		// Proof Size summary in bytes:
 		//  Measured:  `124`
 		//  Estimated: `3485`
-		// Minimum execution time: 27_512_000 picoseconds.
-		Weight::from_parts(30_137_000, 0)
+		// Minimum execution time: 14_051_000 picoseconds.
+		Weight::from_parts(18_848_000, 0)
 			.saturating_add(Weight::from_parts(0, 3485))
 			.saturating_add(T::DbWeight::get().reads(1))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
 	/// Storage: `Parameters::Parameters` (r:1 w:0)
-	/// Proof: `Parameters::Parameters` (`max_values`: None, `max_size`: Some(52), added: 2527, mode: `MaxEncodedLen`)
+	/// Proof: `Parameters::Parameters` (`max_values`: None, `max_size`: Some(60), added: 2535, mode: `MaxEncodedLen`)
 	/// Storage: `IoJobs::Workers` (r:1 w:0)
 	/// Proof: `IoJobs::Workers` (`max_values`: None, `max_size`: Some(417), added: 2892, mode: `MaxEncodedLen`)
 	/// Storage: `IoJobs::Heartbeats` (r:1 w:0)
@@ -292,10 +306,10 @@ impl<T: frame_system::Config> pallet_io_jobs::WeightInfo for WeightInfo<T> {
 	/// Proof: `System::BlockHash` (`max_values`: None, `max_size`: Some(44), added: 2519, mode: `MaxEncodedLen`)
 	fn authorize_heartbeat() -> Weight {
 		// Proof Size summary in bytes:
-		//  Measured:  `527`
+		//  Measured:  `533`
 		//  Estimated: `3882`
-		// Minimum execution time: 96_390_000 picoseconds.
-		Weight::from_parts(108_384_000, 0)
+		// Minimum execution time: 67_059_000 picoseconds.
+		Weight::from_parts(98_457_000, 0)
 			.saturating_add(Weight::from_parts(0, 3882))
 			.saturating_add(T::DbWeight::get().reads(4))
 	}
@@ -307,8 +321,8 @@ impl<T: frame_system::Config> pallet_io_jobs::WeightInfo for WeightInfo<T> {
 		// Proof Size summary in bytes:
 		//  Measured:  `1593`
 		//  Estimated: `5127`
-		// Minimum execution time: 89_468_000 picoseconds.
-		Weight::from_parts(106_800_000, 0)
+		// Minimum execution time: 70_985_000 picoseconds.
+		Weight::from_parts(90_094_000, 0)
 			.saturating_add(Weight::from_parts(0, 5127))
 			.saturating_add(T::DbWeight::get().reads(2))
 	}
@@ -320,8 +334,8 @@ impl<T: frame_system::Config> pallet_io_jobs::WeightInfo for WeightInfo<T> {
 		// Proof Size summary in bytes:
 		//  Measured:  `44`
 		//  Estimated: `5527`
-		// Minimum execution time: 9_437_000 picoseconds.
-		Weight::from_parts(10_439_000, 0)
+		// Minimum execution time: 4_547_000 picoseconds.
+		Weight::from_parts(6_720_000, 0)
 			.saturating_add(Weight::from_parts(0, 5527))
 			.saturating_add(T::DbWeight::get().reads(2))
 			.saturating_add(T::DbWeight::get().writes(1))
@@ -332,8 +346,8 @@ impl<T: frame_system::Config> pallet_io_jobs::WeightInfo for WeightInfo<T> {
 		// Proof Size summary in bytes:
 		//  Measured:  `2129`
 		//  Estimated: `5527`
-		// Minimum execution time: 14_467_000 picoseconds.
-		Weight::from_parts(15_989_000, 0)
+		// Minimum execution time: 7_672_000 picoseconds.
+		Weight::from_parts(9_173_000, 0)
 			.saturating_add(Weight::from_parts(0, 5527))
 			.saturating_add(T::DbWeight::get().reads(1))
 			.saturating_add(T::DbWeight::get().writes(1))
@@ -341,15 +355,15 @@ impl<T: frame_system::Config> pallet_io_jobs::WeightInfo for WeightInfo<T> {
 	/// Storage: `IoJobs::Jobs` (r:1 w:1)
 	/// Proof: `IoJobs::Jobs` (`max_values`: None, `max_size`: Some(1662), added: 4137, mode: `MaxEncodedLen`)
 	/// Storage: `Parameters::Parameters` (r:1 w:0)
-	/// Proof: `Parameters::Parameters` (`max_values`: None, `max_size`: Some(52), added: 2527, mode: `MaxEncodedLen`)
+	/// Proof: `Parameters::Parameters` (`max_values`: None, `max_size`: Some(60), added: 2535, mode: `MaxEncodedLen`)
 	/// Storage: `IoJobs::Agenda` (r:4 w:1)
 	/// Proof: `IoJobs::Agenda` (`max_values`: None, `max_size`: Some(2062), added: 4537, mode: `MaxEncodedLen`)
 	fn service_idle() -> Weight {
 		// Proof Size summary in bytes:
-		//  Measured:  `3420`
+		//  Measured:  `3426`
 		//  Estimated: `19138`
-		// Minimum execution time: 59_431_000 picoseconds.
-		Weight::from_parts(72_165_000, 0)
+		// Minimum execution time: 40_901_000 picoseconds.
+		Weight::from_parts(67_350_000, 0)
 			.saturating_add(Weight::from_parts(0, 19138))
 			.saturating_add(T::DbWeight::get().reads(6))
 			.saturating_add(T::DbWeight::get().writes(2))
@@ -363,9 +377,9 @@ impl<T: frame_system::Config> pallet_io_jobs::WeightInfo for WeightInfo<T> {
 	/// Storage: `IoJobs::Heartbeats` (r:25 w:0)
 	/// Proof: `IoJobs::Heartbeats` (`max_values`: None, `max_size`: Some(61), added: 2536, mode: `MaxEncodedLen`)
 	/// Storage: `Parameters::Parameters` (r:3 w:0)
-	/// Proof: `Parameters::Parameters` (`max_values`: None, `max_size`: Some(52), added: 2527, mode: `MaxEncodedLen`)
+	/// Proof: `Parameters::Parameters` (`max_values`: None, `max_size`: Some(60), added: 2535, mode: `MaxEncodedLen`)
 	/// Storage: `IoStaking::Ledgers` (r:25 w:9)
-	/// Proof: `IoStaking::Ledgers` (`max_values`: None, `max_size`: Some(737), added: 3212, mode: `MaxEncodedLen`)
+	/// Proof: `IoStaking::Ledgers` (`max_values`: None, `max_size`: Some(160), added: 2635, mode: `MaxEncodedLen`)
 	/// Storage: `IoJobs::WorkersOf` (r:25 w:0)
 	/// Proof: `IoJobs::WorkersOf` (`max_values`: None, `max_size`: Some(52), added: 2527, mode: `MaxEncodedLen`)
 	/// Storage: `IoAttestation::Certificates` (r:25 w:0)
@@ -373,60 +387,92 @@ impl<T: frame_system::Config> pallet_io_jobs::WeightInfo for WeightInfo<T> {
 	/// The range of component `r` is `[1, 9]`.
 	fn service_draw(r: u32, ) -> Weight {
 		// Proof Size summary in bytes:
-		//  Measured:  `6532 + r * (685 ±0)`
-		//  Estimated: `27993 + r * (6306 ±182)`
-		// Minimum execution time: 536_486_000 picoseconds.
-		Weight::from_parts(336_193_589, 0)
-			.saturating_add(Weight::from_parts(0, 27993))
-			// Standard Error: 1_331_815
-			.saturating_add(Weight::from_parts(308_622_527, 0).saturating_mul(r.into()))
+		//  Measured:  `6886 + r * (725 ±0)`
+		//  Estimated: `27936 + r * (6315 ±219)`
+		// Minimum execution time: 373_586_000 picoseconds.
+		Weight::from_parts(269_316_729, 0)
+			.saturating_add(Weight::from_parts(0, 27936))
+			// Standard Error: 2_156_486
+			.saturating_add(Weight::from_parts(241_829_785, 0).saturating_mul(r.into()))
 			.saturating_add(T::DbWeight::get().reads(54))
 			.saturating_add(T::DbWeight::get().reads((12_u64).saturating_mul(r.into())))
 			.saturating_add(T::DbWeight::get().writes((2_u64).saturating_mul(r.into())))
-			.saturating_add(Weight::from_parts(0, 6306).saturating_mul(r.into()))
+			.saturating_add(Weight::from_parts(0, 6315).saturating_mul(r.into()))
 	}
 	/// Storage: `IoStaking::Ledgers` (r:9 w:9)
-	/// Proof: `IoStaking::Ledgers` (`max_values`: None, `max_size`: Some(737), added: 3212, mode: `MaxEncodedLen`)
-	/// Storage: `IoJobs::Workers` (r:9 w:9)
-	/// Proof: `IoJobs::Workers` (`max_values`: None, `max_size`: Some(417), added: 2892, mode: `MaxEncodedLen`)
-	/// Storage: `Parameters::Parameters` (r:2 w:0)
-	/// Proof: `Parameters::Parameters` (`max_values`: None, `max_size`: Some(52), added: 2527, mode: `MaxEncodedLen`)
-	/// Storage: `IoStaking::Offences` (r:9 w:9)
-	/// Proof: `IoStaking::Offences` (`max_values`: None, `max_size`: Some(56), added: 2531, mode: `MaxEncodedLen`)
-	/// Storage: `IoStaking::Queue` (r:1 w:1)
-	/// Proof: `IoStaking::Queue` (`max_values`: Some(1), `max_size`: Some(16), added: 511, mode: `MaxEncodedLen`)
-	/// Storage: `IoStaking::Slashes` (r:0 w:9)
-	/// Proof: `IoStaking::Slashes` (`max_values`: None, `max_size`: Some(150), added: 2625, mode: `MaxEncodedLen`)
-	/// The range of component `r` is `[1, 9]`.
-	fn service_missed(r: u32, ) -> Weight {
-		// Proof Size summary in bytes:
-		//  Measured:  `593 + r * (223 ±0)`
-		//  Estimated: `6044 + r * (3212 ±0)`
-		// Minimum execution time: 81_723_000 picoseconds.
-		Weight::from_parts(28_756_272, 0)
-			.saturating_add(Weight::from_parts(0, 6044))
-			// Standard Error: 70_794
-			.saturating_add(Weight::from_parts(54_026_361, 0).saturating_mul(r.into()))
-			.saturating_add(T::DbWeight::get().reads(3))
-			.saturating_add(T::DbWeight::get().reads((3_u64).saturating_mul(r.into())))
-			.saturating_add(T::DbWeight::get().writes(1))
-			.saturating_add(T::DbWeight::get().writes((4_u64).saturating_mul(r.into())))
-			.saturating_add(Weight::from_parts(0, 3212).saturating_mul(r.into()))
-	}
-	/// Storage: `IoStaking::Ledgers` (r:9 w:9)
-	/// Proof: `IoStaking::Ledgers` (`max_values`: None, `max_size`: Some(737), added: 3212, mode: `MaxEncodedLen`)
+	/// Proof: `IoStaking::Ledgers` (`max_values`: None, `max_size`: Some(160), added: 2635, mode: `MaxEncodedLen`)
 	/// Storage: `IoJobs::Workers` (r:9 w:9)
 	/// Proof: `IoJobs::Workers` (`max_values`: None, `max_size`: Some(417), added: 2892, mode: `MaxEncodedLen`)
 	/// Storage: `Parameters::Parameters` (r:3 w:0)
-	/// Proof: `Parameters::Parameters` (`max_values`: None, `max_size`: Some(52), added: 2527, mode: `MaxEncodedLen`)
-	/// Storage: `IoStaking::Offences` (r:1 w:1)
+	/// Proof: `Parameters::Parameters` (`max_values`: None, `max_size`: Some(60), added: 2535, mode: `MaxEncodedLen`)
+	/// Storage: `IoStaking::Offences` (r:9 w:9)
 	/// Proof: `IoStaking::Offences` (`max_values`: None, `max_size`: Some(56), added: 2531, mode: `MaxEncodedLen`)
+	/// Storage: `IoStaking::Positions` (r:9 w:9)
+	/// Proof: `IoStaking::Positions` (`max_values`: None, `max_size`: Some(2103), added: 4578, mode: `MaxEncodedLen`)
+	/// Storage: `IoStaking::Era` (r:1 w:0)
+	/// Proof: `IoStaking::Era` (`max_values`: Some(1), `max_size`: Some(8), added: 503, mode: `MaxEncodedLen`)
+	/// Storage: `IoStaking::EraStarts` (r:1 w:0)
+	/// Proof: `IoStaking::EraStarts` (`max_values`: Some(1), `max_size`: Some(342), added: 837, mode: `MaxEncodedLen`)
+	/// Storage: `IoStaking::Unbonding` (r:9 w:0)
+	/// Proof: `IoStaking::Unbonding` (`max_values`: None, `max_size`: Some(124), added: 2599, mode: `MaxEncodedLen`)
+	/// Storage: `IoStaking::Total` (r:1 w:1)
+	/// Proof: `IoStaking::Total` (`max_values`: Some(1), `max_size`: Some(96), added: 591, mode: `MaxEncodedLen`)
 	/// Storage: `IoStaking::Queue` (r:1 w:1)
 	/// Proof: `IoStaking::Queue` (`max_values`: Some(1), `max_size`: Some(16), added: 511, mode: `MaxEncodedLen`)
-	/// Storage: `Balances::Holds` (r:1 w:1)
-	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(193), added: 2668, mode: `MaxEncodedLen`)
-	/// Storage: `System::Account` (r:10 w:10)
+	/// Storage: `System::Account` (r:9 w:9)
 	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
+	/// Storage: `Balances::Holds` (r:9 w:9)
+	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(193), added: 2668, mode: `MaxEncodedLen`)
+	/// Storage: `IoStaking::Slashes` (r:0 w:9)
+	/// Proof: `IoStaking::Slashes` (`max_values`: None, `max_size`: Some(166), added: 2641, mode: `MaxEncodedLen`)
+	/// The range of component `r` is `[1, 9]`.
+	fn service_missed(r: u32, ) -> Weight {
+		// Proof Size summary in bytes:
+		//  Measured:  `1016 + r * (508 ±0)`
+		//  Estimated: `8595 + r * (4578 ±0)`
+		// Minimum execution time: 115_071_000 picoseconds.
+		Weight::from_parts(27_969_488, 0)
+			.saturating_add(Weight::from_parts(0, 8595))
+			// Standard Error: 208_990
+			.saturating_add(Weight::from_parts(96_046_612, 0).saturating_mul(r.into()))
+			.saturating_add(T::DbWeight::get().reads(7))
+			.saturating_add(T::DbWeight::get().reads((7_u64).saturating_mul(r.into())))
+			.saturating_add(T::DbWeight::get().writes(2))
+			.saturating_add(T::DbWeight::get().writes((7_u64).saturating_mul(r.into())))
+			.saturating_add(Weight::from_parts(0, 4578).saturating_mul(r.into()))
+	}
+	/// Storage: `IoStaking::Ledgers` (r:9 w:9)
+	/// Proof: `IoStaking::Ledgers` (`max_values`: None, `max_size`: Some(160), added: 2635, mode: `MaxEncodedLen`)
+	/// Storage: `IoJobs::Workers` (r:9 w:9)
+	/// Proof: `IoJobs::Workers` (`max_values`: None, `max_size`: Some(417), added: 2892, mode: `MaxEncodedLen`)
+	/// Storage: `Parameters::Parameters` (r:5 w:0)
+	/// Proof: `Parameters::Parameters` (`max_values`: None, `max_size`: Some(60), added: 2535, mode: `MaxEncodedLen`)
+	/// Storage: `IoStaking::Offences` (r:1 w:1)
+	/// Proof: `IoStaking::Offences` (`max_values`: None, `max_size`: Some(56), added: 2531, mode: `MaxEncodedLen`)
+	/// Storage: `IoStaking::Positions` (r:1 w:1)
+	/// Proof: `IoStaking::Positions` (`max_values`: None, `max_size`: Some(2103), added: 4578, mode: `MaxEncodedLen`)
+	/// Storage: `IoStaking::Era` (r:1 w:0)
+	/// Proof: `IoStaking::Era` (`max_values`: Some(1), `max_size`: Some(8), added: 503, mode: `MaxEncodedLen`)
+	/// Storage: `IoStaking::EraStarts` (r:1 w:0)
+	/// Proof: `IoStaking::EraStarts` (`max_values`: Some(1), `max_size`: Some(342), added: 837, mode: `MaxEncodedLen`)
+	/// Storage: `IoStaking::Unbonding` (r:1 w:0)
+	/// Proof: `IoStaking::Unbonding` (`max_values`: None, `max_size`: Some(124), added: 2599, mode: `MaxEncodedLen`)
+	/// Storage: `IoStaking::Total` (r:1 w:1)
+	/// Proof: `IoStaking::Total` (`max_values`: Some(1), `max_size`: Some(96), added: 591, mode: `MaxEncodedLen`)
+	/// Storage: `IoStaking::Queue` (r:1 w:1)
+	/// Proof: `IoStaking::Queue` (`max_values`: Some(1), `max_size`: Some(16), added: 511, mode: `MaxEncodedLen`)
+	/// Storage: `System::Account` (r:11 w:11)
+	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
+	/// Storage: `Balances::Holds` (r:2 w:2)
+	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(193), added: 2668, mode: `MaxEncodedLen`)
+	/// Storage: `IoStaking::EraWork` (r:1 w:1)
+	/// Proof: `IoStaking::EraWork` (`max_values`: Some(1), `max_size`: Some(32), added: 527, mode: `MaxEncodedLen`)
+	/// Storage: `IoStaking::WorkOf` (r:8 w:8)
+	/// Proof: `IoStaking::WorkOf` (`max_values`: None, `max_size`: Some(92), added: 2567, mode: `MaxEncodedLen`)
+	/// Storage: `IoStaking::Backing` (r:8 w:0)
+	/// Proof: `IoStaking::Backing` (`max_values`: None, `max_size`: Some(80), added: 2555, mode: `MaxEncodedLen`)
+	/// Storage: `IoStaking::WorkRings` (r:8 w:8)
+	/// Proof: `IoStaking::WorkRings` (`max_values`: None, `max_size`: Some(169), added: 2644, mode: `MaxEncodedLen`)
 	/// Storage: `IoJobs::Outcomes` (r:1 w:1)
 	/// Proof: `IoJobs::Outcomes` (`max_values`: None, `max_size`: Some(881), added: 3356, mode: `MaxEncodedLen`)
 	/// Storage: `IoJobs::Outputs` (r:0 w:10)
@@ -436,29 +482,29 @@ impl<T: frame_system::Config> pallet_io_jobs::WeightInfo for WeightInfo<T> {
 	/// Storage: `IoJobs::Specs` (r:0 w:1)
 	/// Proof: `IoJobs::Specs` (`max_values`: None, `max_size`: Some(10598), added: 13073, mode: `MaxEncodedLen`)
 	/// Storage: `IoStaking::Slashes` (r:0 w:1)
-	/// Proof: `IoStaking::Slashes` (`max_values`: None, `max_size`: Some(150), added: 2625, mode: `MaxEncodedLen`)
+	/// Proof: `IoStaking::Slashes` (`max_values`: None, `max_size`: Some(166), added: 2641, mode: `MaxEncodedLen`)
 	/// The range of component `r` is `[1, 9]`.
 	fn service_settle(r: u32, ) -> Weight {
 		// Proof Size summary in bytes:
-		//  Measured:  `1190 + r * (411 ±0)`
-		//  Estimated: `5951 + r * (3212 ±37)`
-		// Minimum execution time: 347_592_000 picoseconds.
-		Weight::from_parts(267_293_063, 0)
-			.saturating_add(Weight::from_parts(0, 5951))
-			// Standard Error: 133_812
-			.saturating_add(Weight::from_parts(94_733_824, 0).saturating_mul(r.into()))
-			.saturating_add(T::DbWeight::get().reads(5))
-			.saturating_add(T::DbWeight::get().reads((3_u64).saturating_mul(r.into())))
-			.saturating_add(T::DbWeight::get().writes(6))
-			.saturating_add(T::DbWeight::get().writes((4_u64).saturating_mul(r.into())))
-			.saturating_add(Weight::from_parts(0, 3212).saturating_mul(r.into()))
+		//  Measured:  `1465 + r * (506 ±0)`
+		//  Estimated: `6776 + r * (2892 ±16)`
+		// Minimum execution time: 263_832_000 picoseconds.
+		Weight::from_parts(204_281_089, 0)
+			.saturating_add(Weight::from_parts(0, 6776))
+			// Standard Error: 583_763
+			.saturating_add(Weight::from_parts(95_071_254, 0).saturating_mul(r.into()))
+			.saturating_add(T::DbWeight::get().reads(9))
+			.saturating_add(T::DbWeight::get().reads((7_u64).saturating_mul(r.into())))
+			.saturating_add(T::DbWeight::get().writes(7))
+			.saturating_add(T::DbWeight::get().writes((7_u64).saturating_mul(r.into())))
+			.saturating_add(Weight::from_parts(0, 2892).saturating_mul(r.into()))
 	}
 	/// Storage: `IoStaking::Ledgers` (r:9 w:9)
-	/// Proof: `IoStaking::Ledgers` (`max_values`: None, `max_size`: Some(737), added: 3212, mode: `MaxEncodedLen`)
+	/// Proof: `IoStaking::Ledgers` (`max_values`: None, `max_size`: Some(160), added: 2635, mode: `MaxEncodedLen`)
 	/// Storage: `IoJobs::Workers` (r:9 w:9)
 	/// Proof: `IoJobs::Workers` (`max_values`: None, `max_size`: Some(417), added: 2892, mode: `MaxEncodedLen`)
 	/// Storage: `Parameters::Parameters` (r:1 w:0)
-	/// Proof: `Parameters::Parameters` (`max_values`: None, `max_size`: Some(52), added: 2527, mode: `MaxEncodedLen`)
+	/// Proof: `Parameters::Parameters` (`max_values`: None, `max_size`: Some(60), added: 2535, mode: `MaxEncodedLen`)
 	/// Storage: `System::Account` (r:1 w:1)
 	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
 	/// Storage: `Balances::Holds` (r:1 w:1)
@@ -474,17 +520,17 @@ impl<T: frame_system::Config> pallet_io_jobs::WeightInfo for WeightInfo<T> {
 	/// The range of component `r` is `[1, 9]`.
 	fn service_end(r: u32, ) -> Weight {
 		// Proof Size summary in bytes:
-		//  Measured:  `810 + r * (227 ±0)`
-		//  Estimated: `4346 + r * (3212 ±0)`
-		// Minimum execution time: 174_106_000 picoseconds.
-		Weight::from_parts(160_177_746, 0)
+		//  Measured:  `1038 + r * (230 ±0)`
+		//  Estimated: `4346 + r * (2892 ±0)`
+		// Minimum execution time: 119_868_000 picoseconds.
+		Weight::from_parts(119_873_407, 0)
 			.saturating_add(Weight::from_parts(0, 4346))
-			// Standard Error: 77_366
-			.saturating_add(Weight::from_parts(21_692_180, 0).saturating_mul(r.into()))
+			// Standard Error: 142_424
+			.saturating_add(Weight::from_parts(14_265_317, 0).saturating_mul(r.into()))
 			.saturating_add(T::DbWeight::get().reads(4))
 			.saturating_add(T::DbWeight::get().reads((2_u64).saturating_mul(r.into())))
 			.saturating_add(T::DbWeight::get().writes(5))
 			.saturating_add(T::DbWeight::get().writes((3_u64).saturating_mul(r.into())))
-			.saturating_add(Weight::from_parts(0, 3212).saturating_mul(r.into()))
+			.saturating_add(Weight::from_parts(0, 2892).saturating_mul(r.into()))
 	}
 }

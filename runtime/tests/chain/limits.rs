@@ -128,6 +128,41 @@ fn should_leave_the_defaults_as_they_are_when_bounds_are_applied() {
 }
 
 #[test]
+fn should_be_simulated_with_its_own_numbers() {
+	use io_runtime::configs::parameters::{self as here, AttestationTerms, JobSlashes};
+	use io_staking_simulation::parameters as simulated;
+	use pallet_io_staking::Config;
+	sp_io::TestExternalities::default().execute_with(|| {
+		assert_eq!((simulated::IO, simulated::EXISTENTIAL_DEPOSIT), (IO, EXISTENTIAL_DEPOSIT));
+		assert_eq!(simulated::MIN_OPERATOR_STAKE, here::MinOperatorStake::get());
+		assert_eq!(simulated::MIN_DELEGATION, here::MinDelegation::get());
+		assert_eq!(simulated::SESSION_BLOCKS, here::SessionBlocks::get());
+		assert_eq!(simulated::SESSIONS_PER_ERA, here::SessionsPerEra::get());
+		assert_eq!(simulated::ERA_MILLIS, here::EraMillis::get());
+		assert_eq!(simulated::UNBONDING_ERAS, here::UnbondingEras::get());
+		assert_eq!(simulated::SLASH_DEFER, here::SlashDefer::get());
+		assert_eq!(simulated::WORK_WINDOW, <Runtime as Config>::WorkWindow::get());
+		let (jobs, slashes) = (JobTerms::DEFAULT, JobSlashes::DEFAULT);
+		assert_eq!(simulated::BOND_FACTOR, jobs.bond_factor.into());
+		assert_eq!(simulated::FEE_RATE, jobs.fee_rate);
+		assert_eq!(simulated::FEE_BURN_SHARE, jobs.fee_burn_share);
+		assert_eq!(simulated::FEE_AUTHOR_SHARE, jobs.fee_author_share);
+		assert_eq!((simulated::LATE_SLASH, simulated::DISAGREED_SLASH), (slashes.late, slashes.disagreed));
+		let terms = AttestationTerms::DEFAULT;
+		assert_eq!(simulated::AUDIT_RATE, terms.audit_rate.into());
+		assert_eq!(simulated::WINDOW_SECONDS, u128::from(terms.window_slots) * 6);
+		// Windows are the gap and the time until one opens apart.
+		let blocks = terms.window_gap + terms.window_odds.saturating_reciprocal_mul(1u32);
+		assert_eq!(here::SessionBlocks::get() * here::SessionsPerEra::get() / blocks, simulated::WINDOWS_PER_ERA);
+		for (_, class) in io_runtime::genesis_config_presets::attestation_classes() {
+			let lane = u128::from(class.m) * u128::from(class.n) * u128::from(class.k);
+			assert_eq!(class.bond_per_lane, lane / simulated::BOND_WORK * simulated::BOND_PER_WORK);
+			assert_eq!(class.openings, simulated::OPENINGS as u16);
+		}
+	});
+}
+
+#[test]
 fn should_bind_stake_longer_than_any_job_runs_by_default() {
 	sp_io::TestExternalities::default().execute_with(|| {
 		let EraTerms { session_blocks, sessions_per_era, unbonding_eras } = EraTerms::now();

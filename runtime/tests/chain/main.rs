@@ -6,6 +6,7 @@ mod emergency;
 mod genesis;
 mod limits;
 mod market;
+mod messages;
 mod randomness;
 mod support;
 mod transactions;

@@ -16,7 +16,7 @@ use serde_json::{json, Value};
 #[command(version)]
 struct Arguments {
 	/// Runs of each strategy, with different seeds
-	#[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u64).range(2..=10_000))]
+	#[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u64).range(2..=10_000))]
 	seeds: u64,
 	/// Eras of a run, of four hours each, after ten in which the market settles
 	#[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=10_000))]
@@ -27,6 +27,9 @@ struct Arguments {
 	/// Only strategies whose name contains this
 	#[arg(long)]
 	strategy: Option<String>,
+	/// Certified operations that a burnt unit of fees counts as in the election; that of a new chain if it is left out
+	#[arg(long)]
+	work_per_burnt: Option<u128>,
 	/// Folder for the plots and for `simulation.json`
 	#[arg(long, default_value = "simulation")]
 	out: PathBuf,
@@ -62,9 +65,13 @@ fn run(arguments: Arguments) -> Result<bool, String> {
 		"{:34} {:>20} {:>20} {:>22}   IO an era of 4 h, {} seeds, {} eras",
 		"strategy", "profit", "honest work", "difference", arguments.seeds, arguments.eras
 	);
+	let mut rules = Rules::default();
+	if let Some(work) = arguments.work_per_burnt {
+		rules.election.work_per_burnt = work;
+	}
 	let mut rows = Vec::new();
 	for strategy in strategies {
-		let row = Row::of(strategy, Rules::default(), arguments.seeds, arguments.eras);
+		let row = Row::of(strategy, rules, arguments.seeds, arguments.eras);
 		let verdict = match (strategy.is_deterred(), row.is_below()) {
 			(true, true) => "",
 			(true, false) => "PAYS",

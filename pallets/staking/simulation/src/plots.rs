@@ -64,7 +64,7 @@ fn curves(
 	}
 	chart
 		.configure_series_labels()
-		.position(SeriesLabelPosition::LowerRight)
+		.position(SeriesLabelPosition::MiddleRight)
 		.border_style(BLACK.mix(0.4))
 		.background_style(WHITE)
 		.label_font((FONT, 14))
@@ -114,9 +114,13 @@ pub fn strategies(path: &Path, rows: &[Row]) -> Result<()> {
 		.configure_mesh()
 		.disable_y_mesh()
 		.disable_y_axis()
+		.light_line_style(WHITE)
 		.y_labels(0)
 		.x_desc("IO an era, with 95 % confidence intervals (scale of cube roots)")
-		.x_label_formatter(&|root| format!("{:.0}", root.powi(3)))
+		.x_label_formatter(&|root| {
+			let value = root.powi(3);
+			format!("{value:.*}", usize::from(value.abs() < 10.0 && value != 0.0))
+		})
 		.label_style((FONT, 14))
 		.draw()
 		.map_err(plain)?;
@@ -138,9 +142,9 @@ pub fn strategies(path: &Path, rows: &[Row]) -> Result<()> {
 		chart.draw_series([PathElement::new(whisker, BLACK.stroke_width(2))]).map_err(plain)?;
 		let (_, height) = chart.plotting_area().get_pixel_range();
 		let place = height.start
-			+ ((index as f64 + 0.3) / rows.len() as f64 * f64::from(height.end - height.start))
+			+ ((index as f64 + 0.5) / rows.len() as f64 * f64::from(height.end - height.start))
 				as i32;
-		area.draw(&Text::new(row.strategy.name(), (18, place), (FONT, 14))).map_err(plain)?;
+		area.draw(&Text::new(row.strategy.name(), (18, place - 7), (FONT, 14))).map_err(plain)?;
 	}
 	area.present().map_err(plain)
 }

@@ -577,6 +577,14 @@ mod tests {
 	}
 
 	#[test]
+	fn should_find_that_a_seat_is_for_sale_when_burnt_fees_count_a_hundred_times_as_much() {
+		let mut cheap = Rules::default();
+		cheap.election.work_per_burnt *= 100;
+		let gain = |rules| Row::of(Strategy::WashForSeat { volume: 100 }, rules, 2, 12).gain.mean;
+		assert!(gain(cheap) > 0.0 && gain(Rules::default()) < 0.0);
+	}
+
+	#[test]
 	fn should_find_honest_work_as_good_as_itself() {
 		let row = Row::of(Strategy::Honest, Rules::default(), 2, 2);
 		assert_eq!((row.gain.mean, row.gain.error), (0.0, 0.0));

@@ -65,10 +65,9 @@ pub fn run(years: u32, seed: u64) -> Vec<Point> {
 	let mut chain = chain::new_chain(&genesis, balances);
 	let mut points = Vec::new();
 	let (mut minted, mut burnt): (Balance, Balance) = (0, 0);
-	let (mut year, mut rewards) = (Year::default(), Year::default());
 	for index in 0..years * 4 {
 		let sums = chain.execute_with(|| {
-			let mut sums = Year::default();
+			let mut sums = Sums::default();
 			for step in 0..quarter {
 				let age = f64::from(index * quarter + step) / f64::from(p::ERAS_PER_YEAR);
 				let fees = era(&mut rng, age, operators.clone());
@@ -83,8 +82,6 @@ pub fn run(years: u32, seed: u64) -> Vec<Point> {
 			sums
 		});
 		chain.commit_all().expect("the state is written");
-		rewards.add(sums);
-		year.add(sums);
 		// Sums of a quarter, as of a year.
 		let point = chain.execute_with(|| point(f64::from(index + 1) / 4.0, sums));
 		points.push(point);
@@ -92,22 +89,15 @@ pub fn run(years: u32, seed: u64) -> Vec<Point> {
 	points
 }
 
+/// Of a quarter.
 #[derive(Default, Clone, Copy)]
-struct Year {
+struct Sums {
 	minted: Balance,
 	to_stake: Balance,
 	for_work: Balance,
 }
 
-impl Year {
-	fn add(&mut self, other: Self) {
-		self.minted += other.minted;
-		self.to_stake += other.to_stake;
-		self.for_work += other.for_work;
-	}
-}
-
-fn point(year: f64, quarter: Year) -> Point {
+fn point(year: f64, quarter: Sums) -> Point {
 	let apy = IoStaking::apy();
 	let yearly = |sum: Balance| 4.0 * sum as f64;
 	Point {
