@@ -147,13 +147,19 @@ fn should_be_simulated_with_its_own_numbers() {
 		assert_eq!(simulated::FEE_RATE, jobs.fee_rate);
 		assert_eq!(simulated::FEE_BURN_SHARE, jobs.fee_burn_share);
 		assert_eq!(simulated::FEE_AUTHOR_SHARE, jobs.fee_author_share);
-		assert_eq!((simulated::LATE_SLASH, simulated::DISAGREED_SLASH), (slashes.late, slashes.disagreed));
+		assert_eq!(
+			(simulated::LATE_SLASH, simulated::DISAGREED_SLASH),
+			(slashes.late, slashes.disagreed)
+		);
 		let terms = AttestationTerms::DEFAULT;
 		assert_eq!(simulated::AUDIT_RATE, terms.audit_rate.into());
 		assert_eq!(simulated::WINDOW_SECONDS, u128::from(terms.window_slots) * 6);
 		// Windows are the gap and the time until one opens apart.
 		let blocks = terms.window_gap + terms.window_odds.saturating_reciprocal_mul(1u32);
-		assert_eq!(here::SessionBlocks::get() * here::SessionsPerEra::get() / blocks, simulated::WINDOWS_PER_ERA);
+		assert_eq!(
+			here::SessionBlocks::get() * here::SessionsPerEra::get() / blocks,
+			simulated::WINDOWS_PER_ERA
+		);
 		for (_, class) in io_runtime::genesis_config_presets::attestation_classes() {
 			let lane = u128::from(class.m) * u128::from(class.n) * u128::from(class.k);
 			assert_eq!(class.bond_per_lane, lane / simulated::BOND_WORK * simulated::BOND_PER_WORK);
