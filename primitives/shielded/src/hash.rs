@@ -31,3 +31,13 @@ fn absorb<D: Digest>(mut hasher: D, label: &str, parts: &[&[u8]]) -> D {
 	}
 	hasher
 }
+
+/// `Hp(label, parts)`: an element of which nobody knows the logarithm.
+#[cfg(feature = "prover")]
+pub(crate) fn hash_to_point(
+	label: &str,
+	parts: &[&[u8]],
+) -> curve25519_dalek::ristretto::RistrettoPoint {
+	let wide = absorb(Blake2b512::new(), label, parts).finalize().into();
+	curve25519_dalek::ristretto::RistrettoPoint::from_uniform_bytes(&wide)
+}

@@ -11,6 +11,8 @@ pub mod error;
 pub mod generators;
 pub mod hash;
 mod ring;
+#[cfg(feature = "prover")]
+pub mod sample;
 mod transcript;
 pub mod verify;
 pub mod window;
