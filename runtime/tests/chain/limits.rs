@@ -152,7 +152,7 @@ fn should_be_simulated_with_its_own_numbers() {
 			(slashes.late, slashes.disagreed)
 		);
 		let terms = AttestationTerms::DEFAULT;
-		assert_eq!(simulated::AUDIT_RATE, terms.audit_rate.into());
+		assert_eq!(simulated::AUDIT_RATE.deconstruct(), terms.audit_rate.deconstruct() * 1_000);
 		assert_eq!(simulated::WINDOW_SECONDS, u128::from(terms.window_slots) * 6);
 		// Windows are the gap and the time until one opens apart.
 		let blocks = terms.window_gap + terms.window_odds.saturating_reciprocal_mul(1u32);
@@ -163,7 +163,7 @@ fn should_be_simulated_with_its_own_numbers() {
 		for (_, class) in io_runtime::genesis_config_presets::attestation_classes() {
 			let lane = u128::from(class.m) * u128::from(class.n) * u128::from(class.k);
 			assert_eq!(class.bond_per_lane, lane / simulated::BOND_WORK * simulated::BOND_PER_WORK);
-			assert_eq!(class.openings, simulated::OPENINGS as u16);
+			assert_eq!(i64::from(class.openings), i64::from(simulated::OPENINGS));
 		}
 	});
 }
