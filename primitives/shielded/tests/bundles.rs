@@ -1,5 +1,7 @@
 //! Valid bundles of every shape are accepted.
 
+#![allow(clippy::unwrap_used)]
+
 use codec::{Encode, MaxEncodedLen};
 use io_shielded::{
 	sample::{Sample, Shape},

@@ -1,5 +1,7 @@
 //! Frozen bundles: this crate still makes the same bytes of the same seeds, and says the same about them.
 
+#![allow(clippy::unwrap_used)]
+
 #[path = "../examples/bundles/cases.rs"]
 #[allow(dead_code)]
 mod cases;

@@ -124,7 +124,7 @@ pub(crate) fn mutations(sample: &Sample, rng: &mut ChaCha20Rng) -> Vec<Mutation>
 	let whole = |prefix: &str| {
 		let mut found = fields.iter().filter(|(name, _)| name.starts_with(prefix));
 		let first = found.next().map(|(_, range)| range.start).unwrap_or_default();
-		first..found.last().map_or(first, |(_, range)| range.end)
+		first..found.next_back().map_or(first, |(_, range)| range.end)
 	};
 	if sample.bundle.inputs.len() > 1 {
 		let (first, second) = (whole("input 0 "), whole("input 1 "));
@@ -294,9 +294,16 @@ pub(crate) fn all(size: RingSize, round: &str, damage: usize) -> Vec<Value> {
 		rng.fill_bytes(&mut seed);
 		let sample = Sample::new(&shape, seed).expect("the shape is valid");
 		let mut mutations = mutations(&sample, &mut rng);
-		while mutations.len() > damage {
-			mutations.swap_remove(rng.next_u32() as usize % mutations.len());
+		// Where the name of a field stands in front, there are many alike.
+		let (mut drawn, mut others): (Vec<_>, Vec<_>) =
+			mutations.drain(..).partition(|mutation| mutation.name.contains(": "));
+		while drawn.len() > damage {
+			drawn.swap_remove(rng.next_u32() as usize % drawn.len());
 		}
+		if size == RingSize::N16 && (shape.inputs == 4 || damage > 100) {
+			drawn.append(&mut others);
+		}
+		let mutations = drawn;
 		cases.push(case(&name, &sample, &mutations));
 		if size == RingSize::N16 {
 			cases.extend(replays(&name, &sample));
