@@ -1,12 +1,20 @@
+#!/usr/bin/env python3
 """Prover of the bundles of README.md, for tests: slow, and nothing in it is constant time.
 
 It answers whatever witness it is given, also a wrong one; the proof is then wrong in the equations the witness breaks.
+
+    python3 primitives/shielded/spec/prove.py > primitives/shielded/tests/vectors/from-spec.json
+
+records valid and forged bundles, for other verifiers.
 """
 
 import collections
+import json
 import secrets
+import sys
 
 import bulletproof
+import notes
 import ring_proof
 import ristretto as group
 import verify
@@ -127,23 +135,46 @@ Spend = collections.namedtuple("Spend", "index len place x amount mask")
 """A coin of amount `amount` with secret `x` and mask `mask` at `place` of a window."""
 
 
-def prove_bundle(pool, era, era_hash, coins_of, spends, outputs, fee, fee_to=b"\0", target=b"\0"):
-    """Sections 6 to 10. `outputs` are functions from the context to (Note, amount, mask); the rest as in `verify.Bundle`."""
-    tags = [group.encode(group.mul(pow(spend.x, -1, L), U)) for spend in spends]
-    notes = [output(tags[0]) for output in outputs]
+class KnownCoins:
+    """A ledger of coins whose secrets are known: coin k is of 1000 (k + 1) units."""
+
+    def __init__(self, pool, count):
+        self.half = pool.places // 2
+        self.secrets = [(random_scalar(), 1000 * (number + 1), random_scalar()) for number in range(count)]
+        points = (point for x, amount, mask in self.secrets for point in (group.mul(x, G), commit(amount, mask)))
+        self.encoded = b"".join(map(group.encode, points))
+
+    def of(self, index, length):
+        """The `coins_of` that `verify.verify` asks for."""
+        return self.encoded[64 * self.half * index : 64 * (self.half * index + length)]
+
+    def spend(self, number, index, length):
+        return Spend(index, length, number - self.half * index, *self.secrets[number])
+
+
+def make_output(amount, context):
+    """A note to an address of its own, whose commitment is to `amount` even if no u64 can be, and the mask."""
+    spend, view, _ = notes.address(random_scalar(), random_scalar(), 0)
+    note, mask = notes.make_note(spend, view, amount % 2**64, secrets.token_bytes(16), bytes(64), context, False)
+    return verify.Output(*note._replace(commitment=group.encode(commit(amount, mask)))), mask
+
+
+def prove_bundle(pool, era, era_hash, coins_of, spends, amounts, fee, fee_to=b"\0", target=b"\0", tags=None):
+    """Sections 6 to 10: spends `spends` to outputs of `amounts`. `tags` replaces the true ones; the rest is as in `verify.Bundle`."""
+    tags = tags or [group.encode(group.mul(pow(spend.x, -1, L), U)) for spend in spends]
+    outputs, masks = zip(*(make_output(amount, tags[0]) for amount in amounts))
     pseudo_masks = [random_scalar() for _ in spends[1:]]
-    pseudo_masks.append(sum(mask for _, _, mask in notes) - sum(pseudo_masks))
+    pseudo_masks.append(sum(masks) - sum(pseudo_masks))
     pseudos = [commit(spend.amount, mask) for spend, mask in zip(spends, pseudo_masks)]
     inputs = [
         verify.Input(spend.index, spend.len, tag, group.encode(pseudo), b"")
         for spend, tag, pseudo in zip(spends, tags, pseudos)
     ]
-    encoded_outputs = [verify.Output(*note) for note, _, _ in notes]
-    bundle = verify.Bundle(inputs, encoded_outputs, fee, fee_to, target, None, era, b"")
+    bundle = verify.Bundle(inputs, list(outputs), fee, fee_to, target, None, era, b"")
     coins = [coins_of(spend.index, spend.len) for spend in spends]
     digests = [verify.ring_digest(spend.index, spend.len, ring) for spend, ring in zip(spends, coins)]
     transcript = verify.statement_transcript(pool, bundle, era_hash, digests)
-    range_proof = prove_range(transcript.copy(), [amount for _, amount, _ in notes], [mask for _, _, mask in notes])
+    range_proof = prove_range(transcript.copy(), amounts, masks)
     transcript.append_message(b"range-proof", range_proof)
     for number, spend in enumerate(spends):
         ring = verify.decode_ring(coins[number], pool.places)
@@ -167,3 +198,48 @@ def encode_bundle(bundle):
     parts += [compact(len(bundle.outputs))] + [b"".join(output) for output in bundle.outputs]
     parts += [le(bundle.fee, 8), bundle.fee_to, bundle.target, le(bundle.era, 4)]
     return b"".join(parts + [compact(len(bundle.range_proof)), bundle.range_proof])
+
+
+def record(m):
+    """Bundles over rings of 4^m with their verdicts, as section 14 lays them down."""
+    pool, era_hash = verify.Pool(secrets.token_bytes(32), 2000, 50, m), secrets.token_bytes(32)
+    matured = pool.places + 2
+    coins = KnownCoins(pool, matured)
+    half, first = pool.places // 2, coins.spend(1, 0, pool.places)
+    others = [coins.spend(number, 1, half + 2) for number in (half, half + 1, matured - 1)]
+    account = b"\x01" + secrets.token_bytes(32)
+    cases = []
+
+    def add(name, verdict, spends, amounts, **fields):
+        """A case whose last output takes what is left of the amounts the spends claim."""
+        public = int.from_bytes(fields.get("target", b"\0")[-8:], "little")
+        amounts = amounts + [sum(spend.amount for spend in spends) - sum(amounts) - 90 - public]
+        bundle = prove_bundle(pool, 7, era_hash, coins.of, spends, amounts, 90, **fields)
+        cases.append({"name": name, "verdict": verdict, "bundle": encode_bundle(bundle).hex()})
+
+    add("one input, two outputs", "ok", [first], [0])
+    add("one input, four outputs, an account", "ok", [first], [1, 2, 0], target=account + le(300, 8))
+    add("two inputs, two outputs, a job", "ok", [first, others[0]], [700], target=b"\2" + le(2**63, 8) + le(1, 8))
+    add("four inputs, two windows, a payee of the fee", "ok", [first] + others, [5], fee_to=account)
+    add("an output of 2^64", "BadRangeProof", [first], [2**64])
+    add("an output of -1", "BadRangeProof", [first], [-1])
+    add("the tag of another key", "BadRingProof", [first], [0], tags=[group.encode(U)])
+    add("a tag of the opposite sign", "BadRingProof", [first], [0], tags=[group.encode(group.mul(pow(-first.x, -1, L), U))])
+    add("a pseudo commitment to more", "BadRingProof", [first._replace(amount=first.amount + 1)], [0])
+    add("two inputs, one of them more, one less", "BadRingProof", [first._replace(amount=1), others[0]._replace(amount=9999)], [0])
+    add("a coin of another place", "BadRingProof", [first, others[0]._replace(place=3)], [0])
+    add("a pad", "BadRingProof", [others[0]._replace(place=pool.places - 1)], [0])
+    return {
+        "genesis": pool.genesis.hex(),
+        "para": pool.para,
+        "pallet": pool.pallet,
+        "m": m,
+        "era_hash": era_hash.hex(),
+        "matured": matured,
+        "coins": coins.encoded.hex(),
+        "cases": cases,
+    }
+
+
+if __name__ == "__main__":
+    json.dump(record(2), sys.stdout, indent=1)

@@ -141,44 +141,22 @@ NOT_A_POINT = b"\x01" + bytes(31)
 NOT_REDUCED = le(group.L, 32)
 ACCOUNT, ERA_HASH = b"a" * 32, b"e" * 32
 POOL = verify.Pool(b"g" * 32, 2000, 50, 1)
+
+
+# Six coins of 1,000 to 6,000 units: two full windows of four.
 MATURED = 6
+COINS = prove.KnownCoins(POOL, MATURED)
 
 
-class Coins:
-    """Six coins of 1,000 to 6,000 units whose secrets are known: two full windows of four."""
-
-    secrets = [(prove.random_scalar(), 1000 * (number + 1), prove.random_scalar()) for number in range(MATURED)]
-    encoded = b"".join(
-        group.encode(group.mul(x, G)) + group.encode(prove.commit(amount, mask)) for x, amount, mask in secrets
-    )
-
-    @classmethod
-    def of(cls, index, length):
-        return cls.encoded[128 * index : 128 * index + 64 * length]
-
-    @classmethod
-    def spend(cls, number, index, length=4):
-        return prove.Spend(index, length, number - 2 * index, *cls.secrets[number])
+def spend(number, index, length=4):
+    return COINS.spend(number, index, length)
 
 
-def output(amount):
-    """An output for `prove_bundle`, to an address of its own."""
-    spend, view, _ = notes.address(prove.random_scalar(), prove.random_scalar(), 0)
-    make = lambda context: notes.make_note(spend, view, amount % 2**64, bytes(16), bytes(64), context, False)
-
-    def with_true_amount(context):
-        note, mask = make(context)
-        return note._replace(commitment=group.encode(prove.commit(amount, mask))), amount, mask
-
-    return with_true_amount
+def bundle_of(spends, amounts, fee=90, target=b"\0", pool=POOL, coins_of=COINS.of):
+    return prove.prove_bundle(pool, 7, ERA_HASH, coins_of, spends, amounts, fee, b"\0", target)
 
 
-def bundle_of(spends, amounts, fee=90, target=b"\0", pool=POOL):
-    outputs = [output(amount) for amount in amounts]
-    return prove.prove_bundle(pool, 7, ERA_HASH, Coins.of, spends, outputs, fee, b"\0", target)
-
-
-def verdict(data, pool=POOL, era_hash=ERA_HASH, matured=MATURED, coins_of=Coins.of):
+def verdict(data, pool=POOL, era_hash=ERA_HASH, matured=MATURED, coins_of=COINS.of):
     try:
         verify.verify(pool, data, era_hash, matured, coins_of)
     except verify.Rejected as rejection:
@@ -197,7 +175,7 @@ class Bundles(unittest.TestCase):
     def setUpClass(cls):
         # Coin 1 in window 0, coin 4 in window 1: 2,000 + 5,000 = 90 + 310 + 6,600 + 0.
         cls.target = b"\x01" + ACCOUNT + le(310, 8)
-        cls.bundle = bundle_of([Coins.spend(1, 0), Coins.spend(4, 1)], [6600, 0], 90, cls.target)
+        cls.bundle = bundle_of([spend(1, 0), spend(4, 1)], [6600, 0], 90, cls.target)
         cls.data = prove.encode_bundle(cls.bundle)
 
     def with_input(self, number=0, **fields):
@@ -221,12 +199,11 @@ class Bundles(unittest.TestCase):
         self.assertEqual(decoded.amount, 310)
 
     def test_should_accept_one_or_four_inputs_partial_windows_and_four_outputs(self):
-        self.assert_verdict("ok", bundle_of([Coins.spend(2, 1, 3)], [2300, 310, 300, 0]))
-        self.assert_verdict("ok", bundle_of([Coins.spend(number, number // 3) for number in (0, 1, 4, 5)], [13910, 0]))
+        self.assert_verdict("ok", bundle_of([spend(2, 1, 3)], [2300, 310, 300, 0]))
+        self.assert_verdict("ok", bundle_of([spend(number, number // 3) for number in (0, 1, 4, 5)], [13910, 0]))
         pool = verify.Pool(b"g" * 32, 2000, 50, 2)
-        coins_of = lambda index, length: Coins.encoded[: 64 * length]
-        spend = Coins.spend(3, 0, 5)
-        bundle = prove.prove_bundle(pool, 7, ERA_HASH, coins_of, [spend], [output(3910), output(0)], 90)
+        coins_of = lambda index, length: COINS.encoded[: 64 * length]
+        bundle = bundle_of([spend(3, 0, 5)._replace(place=3)], [3910, 0], pool=pool, coins_of=coins_of)
         self.assertEqual(verdict(prove.encode_bundle(bundle), pool=pool, coins_of=coins_of), "ok")
 
     def test_should_refuse_bytes_that_are_not_the_one_encoding(self):
@@ -293,13 +270,13 @@ class Bundles(unittest.TestCase):
         ):
             self.assertEqual(verify.window_is_permitted(index, length, places, matured), expected, (index, length, matured))
         self.assertEqual(verdict(self.data, matured=5), "BadWindow")
-        spends = [Coins.spend(2, 1, length) for length in (2, 3, 4)]
-        three = bundle_of(spends + [Coins.spend(3, 1)], [12910, 0])
+        spends = [spend(2, 1, length) for length in (2, 3, 4)]
+        three = bundle_of(spends + [spend(3, 1)], [12910, 0])
         self.assert_verdict("TooManyWindows", three)
 
     def test_should_refuse_tags_and_keys_that_stand_twice(self):
         tag, key = self.bundle.inputs[0].tag, self.bundle.outputs[0].key
-        self.assert_verdict("DuplicateTag", self.with_input(1, tag=tag), bundle_of([Coins.spend(1, 0)] * 2, [3910, 0]))
+        self.assert_verdict("DuplicateTag", self.with_input(1, tag=tag), bundle_of([spend(1, 0)] * 2, [3910, 0]))
         self.assert_verdict("DuplicateKey", self.with_output(1, key=key))
 
     def test_should_refuse_points_that_are_not_proper_wherever_they_stand(self):
@@ -322,8 +299,8 @@ class Bundles(unittest.TestCase):
         self.assert_verdict("BadPoint", worse[0]._replace(outputs=outputs))
 
     def test_should_refuse_rings_that_are_short_or_not_of_points(self):
-        self.assertEqual(verdict(self.data, coins_of=lambda index, length: Coins.of(index, length - 1)), "BadRing")
-        self.assertEqual(verdict(self.data, coins_of=lambda index, length: Coins.of(index, length)[:-32] + NOT_A_POINT), "BadRing")
+        self.assertEqual(verdict(self.data, coins_of=lambda index, length: COINS.of(index, length - 1)), "BadRing")
+        self.assertEqual(verdict(self.data, coins_of=lambda index, length: COINS.of(index, length)[:-32] + NOT_A_POINT), "BadRing")
 
     def test_should_refuse_a_bundle_when_it_does_not_balance(self):
         self.assert_verdict(
@@ -331,12 +308,12 @@ class Bundles(unittest.TestCase):
             self.bundle._replace(fee=91),
             self.bundle._replace(target=b"\0"),
             self.with_input(pseudo=self.bundle.inputs[1].pseudo),
-            bundle_of([Coins.spend(1, 0)], [1911, 0]),
+            bundle_of([spend(1, 0)], [1911, 0]),
         )
 
     def test_should_refuse_a_value_when_it_is_not_below_2_to_the_64(self):
         for amounts in ([2**64, 1910 - 2**64], [1911, -1], [group.L - 1, 1911]):
-            self.assert_verdict("BadRangeProof", bundle_of([Coins.spend(1, 0)], amounts))
+            self.assert_verdict("BadRangeProof", bundle_of([spend(1, 0)], amounts))
 
     def test_should_bind_the_proofs_to_everything_around_them(self):
         refused = "BadRangeProof"
@@ -345,7 +322,7 @@ class Bundles(unittest.TestCase):
             {"pool": verify.Pool(b"g" * 32, 2001, 50, 1)},
             {"pool": verify.Pool(b"g" * 32, 2000, 51, 1)},
             {"era_hash": b"f" * 32},
-            {"coins_of": lambda index, length: Coins.of(index, length)[64:] + Coins.of(index, length)[:64]},
+            {"coins_of": lambda index, length: COINS.of(index, length)[64:] + COINS.of(index, length)[:64]},
         ):
             self.assertEqual(verdict(self.data, **changed), refused)
         self.assert_verdict(
