@@ -9,6 +9,11 @@ def le(number, size):
     return number.to_bytes(size, "little")
 
 
+def blake2b_512(data):
+    """H64."""
+    return hashlib.blake2b(data).digest()
+
+
 def digest(label, data):
     """H."""
     return hashlib.blake2b(b"io-shield/" + label + b"/v1" + data, digest_size=32).digest()
@@ -16,11 +21,11 @@ def digest(label, data):
 
 def hash_to_scalar(label, data):
     """Hs."""
-    return group.scalar_from_wide(hashlib.blake2b(b"io-shield/" + label + b"/v1" + data).digest())
+    return group.scalar_from_wide(blake2b_512(b"io-shield/" + label + b"/v1" + data))
 
 
 def generator(label, index=0):
-    return group.from_uniform_bytes(hashlib.blake2b(b"io-shield/gen/v1" + label + le(index, 4)).digest())
+    return group.from_uniform_bytes(blake2b_512(b"io-shield/gen/v1" + label + le(index, 4)))
 
 
 G = group.BASEPOINT

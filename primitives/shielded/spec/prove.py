@@ -200,6 +200,26 @@ def encode_bundle(bundle):
     return b"".join(parts + [compact(len(bundle.range_proof)), bundle.range_proof])
 
 
+def case_of(name, pool, era_hash, matured, coins, data, verdict):
+    """The encoded bundle `data` as a case of section 14 without mutations."""
+    encoded = [coins.encoded[at : at + 32].hex() for at in range(0, 64 * matured, 32)]
+    return {
+        "name": name,
+        "genesis": pool.genesis.hex(),
+        "para": pool.para,
+        "pallet": pool.pallet,
+        "digits": pool.m,
+        "matured": matured,
+        "era_hash": era_hash.hex(),
+        "seed": bytes(32).hex(),
+        "own": [{"number": n, "key": encoded[2 * n], "commitment": encoded[2 * n + 1]} for n in range(matured)],
+        "bundle": data.hex(),
+        "id": verify.bundle_id(pool, data).hex(),
+        "verdict": verdict,
+        "mutations": [],
+    }
+
+
 def record(m):
     """Bundles over rings of 4^m with their verdicts, as section 14 lays them down."""
     pool, era_hash = verify.Pool(secrets.token_bytes(32), 2000, 50, m), secrets.token_bytes(32)
@@ -211,16 +231,16 @@ def record(m):
     cases = []
 
     def add(name, verdict, spends, amounts, **fields):
-        """A case whose last output takes what is left of the amounts the spends claim."""
+        """A case whose last output takes what is left of the amounts that the spends claim."""
         public = int.from_bytes(fields.get("target", b"\0")[-8:], "little")
         amounts = amounts + [sum(spend.amount for spend in spends) - sum(amounts) - 90 - public]
-        bundle = prove_bundle(pool, 7, era_hash, coins.of, spends, amounts, 90, **fields)
-        cases.append({"name": name, "verdict": verdict, "bundle": encode_bundle(bundle).hex()})
+        data = encode_bundle(prove_bundle(pool, 7, era_hash, coins.of, spends, amounts, 90, **fields))
+        cases.append(case_of(name, pool, era_hash, matured, coins, data, verdict))
 
-    add("one input, two outputs", "ok", [first], [0])
-    add("one input, four outputs, an account", "ok", [first], [1, 2, 0], target=account + le(300, 8))
-    add("two inputs, two outputs, a job", "ok", [first, others[0]], [700], target=b"\2" + le(2**63, 8) + le(1, 8))
-    add("four inputs, two windows, a payee of the fee", "ok", [first] + others, [5], fee_to=account)
+    add("one input, two outputs", "Ok", [first], [0])
+    add("one input, four outputs, an account", "Ok", [first], [1, 2, 0], target=account + le(300, 8))
+    add("two inputs, two outputs, a job", "Ok", [first, others[0]], [700], target=b"\2" + le(2**63, 8) + le(1, 8))
+    add("four inputs, two windows, a payee of the fee", "Ok", [first] + others, [5], fee_to=account)
     add("an output of 2^64", "BadRangeProof", [first], [2**64])
     add("an output of -1", "BadRangeProof", [first], [-1])
     add("the tag of another key", "BadRingProof", [first], [0], tags=[group.encode(U)])
@@ -229,16 +249,7 @@ def record(m):
     add("two inputs, one of them more, one less", "BadRingProof", [first._replace(amount=1), others[0]._replace(amount=9999)], [0])
     add("a coin of another place", "BadRingProof", [first, others[0]._replace(place=3)], [0])
     add("a pad", "BadRingProof", [others[0]._replace(place=pool.places - 1)], [0])
-    return {
-        "genesis": pool.genesis.hex(),
-        "para": pool.para,
-        "pallet": pool.pallet,
-        "m": m,
-        "era_hash": era_hash.hex(),
-        "matured": matured,
-        "coins": coins.encoded.hex(),
-        "cases": cases,
-    }
+    return {"format": 1, "cases": cases}
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import json
 import pathlib
 import random
 import unittest
+import unittest.mock
 
 import notes
 import prove
@@ -157,11 +158,7 @@ def bundle_of(spends, amounts, fee=90, target=b"\0", pool=POOL, coins_of=COINS.o
 
 
 def verdict(data, pool=POOL, era_hash=ERA_HASH, matured=MATURED, coins_of=COINS.of):
-    try:
-        verify.verify(pool, data, era_hash, matured, coins_of)
-    except verify.Rejected as rejection:
-        return str(rejection)
-    return "ok"
+    return verify.verdict(pool, data, era_hash, matured, coins_of)
 
 
 def with_field(proof, number, field):
@@ -193,18 +190,18 @@ class Bundles(unittest.TestCase):
             self.assertEqual(verdict(prove.encode_bundle(bundle)), expected)
 
     def test_should_accept_a_bundle_when_it_is_valid(self):
-        self.assertEqual(verdict(self.data), "ok")
+        self.assertEqual(verdict(self.data), "Ok")
         decoded = verify.decode_bundle(self.data)
         self.assertEqual(prove.encode_bundle(decoded), self.data)
         self.assertEqual(decoded.amount, 310)
 
     def test_should_accept_one_or_four_inputs_partial_windows_and_four_outputs(self):
-        self.assert_verdict("ok", bundle_of([spend(2, 1, 3)], [2300, 310, 300, 0]))
-        self.assert_verdict("ok", bundle_of([spend(number, number // 3) for number in (0, 1, 4, 5)], [13910, 0]))
+        self.assert_verdict("Ok", bundle_of([spend(2, 1, 3)], [2300, 310, 300, 0]))
+        self.assert_verdict("Ok", bundle_of([spend(number, number // 3) for number in (0, 1, 4, 5)], [13910, 0]))
         pool = verify.Pool(b"g" * 32, 2000, 50, 2)
         coins_of = lambda index, length: COINS.encoded[: 64 * length]
         bundle = bundle_of([spend(3, 0, 5)._replace(place=3)], [3910, 0], pool=pool, coins_of=coins_of)
-        self.assertEqual(verdict(prove.encode_bundle(bundle), pool=pool, coins_of=coins_of), "ok")
+        self.assertEqual(verdict(prove.encode_bundle(bundle), pool=pool, coins_of=coins_of), "Ok")
 
     def test_should_refuse_bytes_that_are_not_the_one_encoding(self):
         data, after_outputs = self.data, len(self.data) - (8 + 1 + 41 + 4 + 2 + 736)
@@ -300,7 +297,12 @@ class Bundles(unittest.TestCase):
 
     def test_should_refuse_rings_that_are_short_or_not_of_points(self):
         self.assertEqual(verdict(self.data, coins_of=lambda index, length: COINS.of(index, length - 1)), "BadRing")
-        self.assertEqual(verdict(self.data, coins_of=lambda index, length: COINS.of(index, length)[:-32] + NOT_A_POINT), "BadRing")
+        for bad in (IDENTITY, NOT_A_POINT):
+            coins_of = lambda index, length: COINS.of(index, length)[:-32] + bad
+            good = verify.decode_ring(COINS.of(1, 4), 4)
+            with unittest.mock.patch.object(verify, "decode_ring", return_value=good):
+                bundle = bundle_of([spend(2, 1)], [2910, 0], coins_of=coins_of)
+            self.assertEqual(verdict(prove.encode_bundle(bundle), coins_of=coins_of), "BadRing")
 
     def test_should_refuse_a_bundle_when_it_does_not_balance(self):
         self.assert_verdict(
@@ -350,7 +352,18 @@ class Bundles(unittest.TestCase):
         for position in rng.sample(range(len(self.data)), 60):
             changed = bytearray(self.data)
             changed[position] ^= 1 << rng.randrange(8)
-            self.assertNotEqual(verdict(bytes(changed)), "ok", position)
+            self.assertNotEqual(verdict(bytes(changed)), "Ok", position)
+
+    def test_should_report_a_recorded_verdict_when_it_is_another(self):
+        mutations = [
+            {"name": "a byte more", "at": len(self.data), "cut": 0, "put": "00", "verdict": "BadEncoding"},
+            {"name": "a byte less", "at": 0, "cut": 1, "put": "", "verdict": "BadShape"},
+            {"name": "another fee", "at": len(self.data) - 792, "cut": 1, "put": "5b", "verdict": "Unbalanced"},
+        ]
+        case = prove.case_of("a", POOL, ERA_HASH, MATURED, COINS, self.data, "Ok") | {"mutations": mutations}
+        differing = [(name, here) for name, recorded, here in verify.judge(case) if recorded != here]
+        self.assertEqual(differing, [("a, a byte less", "BadEncoding")])
+        self.assertEqual(len(verify.judge(case | {"id": "00", "mutations": []})), 2)
 
     def test_should_give_other_identifiers_when_pool_or_bytes_differ(self):
         others = [verify.Pool(b"g" * 32, *numbers) for numbers in ((2001, 50, 1), (2000, 51, 1), (2000, 50, 2))]

@@ -19,7 +19,7 @@ import bulletproof
 import ring_proof
 import ristretto as group
 from merlin import Transcript
-from notation import G1, H, Z, digest, le
+from notation import G1, H, Z, blake2b_512, digest, le
 
 MAX_INPUTS = MAX_OUTPUTS = 4
 MAX_RING_PROOF, MAX_RANGE_PROOF = ring_proof.length(5), 800
@@ -144,8 +144,9 @@ def ring_digest(index, length, coins):
 
 def decode_ring(coins, places):
     """The pairs of points of a ring whose coins, 64 bytes each, are `coins`."""
-    points = [group.decode(coins[i : i + 32]) for i in range(0, len(coins), 32)]
-    require(None not in points, "BadRing")
+    encoded = [coins[i : i + 32] for i in range(0, len(coins), 32)]
+    require(all(map(group.is_proper, encoded)), "BadRing")
+    points = list(map(group.decode, encoded))
     pairs = list(zip(points[::2], points[1::2]))
     return pairs + [(Z, Z)] * (places - len(pairs))
 
@@ -225,12 +226,11 @@ def verify(pool, data, era_hash, matured, coins_of):
 
     coins = [coins_of(item.index, item.len) for item in bundle.inputs]
     require(all(len(ring) == 64 * item.len for ring, item in zip(coins, bundle.inputs)), "BadRing")
-    rings = [decode_ring(ring, pool.places) for ring in coins]
 
     balance = [group.decode(item.pseudo) for item in bundle.inputs]
     balance += [group.neg(group.decode(output.commitment)) for output in bundle.outputs]
-    spent = group.mul(bundle.fee + (bundle.amount or 0), H)
-    require(group.equal(functools.reduce(group.add, balance), spent), "Unbalanced")
+    leaving = group.mul(bundle.fee + (bundle.amount or 0), H)
+    require(group.equal(functools.reduce(group.add, balance), leaving), "Unbalanced")
 
     digests = [ring_digest(item.index, item.len, ring) for item, ring in zip(bundle.inputs, coins)]
     transcript = statement_transcript(pool, bundle, era_hash, digests)
@@ -238,44 +238,69 @@ def verify(pool, data, era_hash, matured, coins_of):
     require(range_verifier().verify(transcript.copy(), commitments, bundle.range_proof), "BadRangeProof")
 
     transcript.append_message(b"range-proof", bundle.range_proof)
+    rings = [decode_ring(ring, pool.places) for ring in coins]
     for number, (item, ring) in enumerate(zip(bundle.inputs, rings)):
         tag, pseudo = group.decode(item.tag), group.decode(item.pseudo)
         failed = ring_proof.failed_equations(transcript.copy(), number, pool.m, ring, tag, pseudo, item.proof)
         require(not failed, "BadRingProof")
 
 
+def verdict(pool, data, era_hash, matured, coins_of):
+    """`Ok` or the name of the error."""
+    try:
+        verify(pool, data, era_hash, matured, coins_of)
+    except Rejected as rejection:
+        return str(rejection)
+    return "Ok"
+
+
 # Section 14: files of recorded bundles.
 
 
+@functools.cache
+def pool_coin(seed, number):
+    return b"".join(
+        group.encode(group.from_uniform_bytes(blake2b_512(b"io-shield/test-" + part + b"/v1" + seed + le(number, 8))))
+        for part in (b"key", b"commitment")
+    )
+
 
 def judge(case):
-    """The verdict on one recorded case: `ok` or the error's name."""
-    data, coins = bytes.fromhex(case["bundle"]), bytes.fromhex(case["coins"])
-    pool = Pool(bytes.fromhex(case["genesis"]), case["para"], case["pallet"], case["m"])
+    """The verdicts on a recorded bundle and its mutations: a list of (name, recorded verdict, verdict here)."""
+    data, seed, name = bytes.fromhex(case["bundle"]), bytes.fromhex(case["seed"]), case["name"]
+    pool = Pool(bytes.fromhex(case["genesis"]), case["para"], case["pallet"], case["digits"])
+    own = {coin["number"]: bytes.fromhex(coin["key"] + coin["commitment"]) for coin in case["own"]}
 
     def coins_of(index, length):
         start = index * (pool.places // 2)
-        return coins[64 * start : 64 * (start + length)]
+        return b"".join(own.get(number) or pool_coin(seed, number) for number in range(start, start + length))
 
-    try:
-        verify(pool, data, bytes.fromhex(case["era_hash"]), case["matured"], coins_of)
-    except Rejected as rejection:
-        return str(rejection)
-    return "ok"
+    def judged(data):
+        return verdict(pool, data, bytes.fromhex(case["era_hash"]), case["matured"], coins_of)
+
+    results = [(name, case["verdict"], judged(data))]
+    if "id" in case and bundle_id(pool, data).hex() != case["id"]:
+        results.append((name, "its identifier", "another identifier"))
+    for mutation in case["mutations"]:
+        at, cut, put = mutation["at"], mutation["cut"], bytes.fromhex(mutation["put"])
+        mutated = data[:at] + put + data[at + cut :]
+        results.append((f"{name}, {mutation['name']}", mutation["verdict"], judged(mutated)))
+    return results
 
 
 def check_file(path, workers):
-    """Judges every case of a file, prints the outcome, returns the number of disagreements."""
+    """Judges every bundle of a file, prints the outcome, returns the number of disagreements."""
     with open(path) as file:
         document = json.load(file)
-    cases = document.pop("cases")
-    verdicts = workers.map(judge, [document | case for case in cases], chunksize=4)
-    rejected = collections.Counter(verdict for verdict in verdicts if verdict != "ok")
-    by_error = ", ".join(f"{count} {error}" for error, count in sorted(rejected.items()))
-    print(f"{path}: {len(cases)} bundles, {len(cases) - rejected.total()} accepted, {rejected.total()} rejected ({by_error})")
-    differing = [(case, verdict) for case, verdict in zip(cases, verdicts) if verdict != case["verdict"]]
-    for case, verdict in differing:
-        print(f"  DISAGREEMENT {case['name']}: recorded {case['verdict']}, here {verdict}")
+    if document["format"] != 1:
+        raise ValueError(f"{path}: format {document['format']} is unknown")
+    results = [result for case in workers.imap(judge, document["cases"]) for result in case]
+    rejected = collections.Counter(here for _, _, here in results if here != "Ok")
+    errors = ", ".join(f"{count} {error}" for error, count in sorted(rejected.items()))
+    print(f"{path}: {len(results)} bundles, {len(results) - rejected.total()} accepted, {rejected.total()} rejected: {errors}")
+    differing = [result for result in results if result[1] != result[2]]
+    for name, recorded, here in differing:
+        print(f"  DISAGREEMENT on {name}: recorded {recorded}, here {here}")
     return len(differing)
 
 
