@@ -137,7 +137,7 @@ def make_note(s_i, v_i, amount, anchor, memo, context, minted):
 
 
 def open_note(v, addresses, note, context, minted):
-    """Section 4, receiver: (encoded S_i, Opening), or None if the note is not for one of `addresses` (encoded S_i to V_i)."""
+    """Section 4, receiver: (S_i, Opening), or None if the note is not for one of `addresses`, S_i to V_i, all encoded."""
     q = digest(b"kdf", note.ephemeral + group.encode(group.mul(v, group.decode(note.ephemeral))) + context)
     if note.view_tag != digest(b"vt", q)[:2]:
         return None

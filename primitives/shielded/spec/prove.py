@@ -160,7 +160,7 @@ def make_output(amount, context):
 
 
 def prove_bundle(pool, era, era_hash, coins_of, spends, amounts, fee, fee_to=b"\0", target=b"\0", tags=None):
-    """Sections 6 to 10: spends `spends` to outputs of `amounts`. `tags` replaces the true ones; the rest is as in `verify.Bundle`."""
+    """Sections 6 to 10: the bundle that pays `amounts` from `spends`. `tags` replaces the true ones."""
     tags = tags or [group.encode(group.mul(pow(spend.x, -1, L), U)) for spend in spends]
     outputs, masks = zip(*(make_output(amount, tags[0]) for amount in amounts))
     pseudo_masks = [random_scalar() for _ in spends[1:]]
@@ -239,14 +239,16 @@ def record(m):
 
     add("one input, two outputs", "Ok", [first], [0])
     add("one input, four outputs, an account", "Ok", [first], [1, 2, 0], target=account + le(300, 8))
-    add("two inputs, two outputs, a job", "Ok", [first, others[0]], [700], target=b"\2" + le(2**63, 8) + le(1, 8))
+    add("two inputs, two outputs, a job", "Ok", [first, others[0]], [700], target=b"\2" + bytes(64) + le(1, 8))
     add("four inputs, two windows, a payee of the fee", "Ok", [first] + others, [5], fee_to=account)
     add("an output of 2^64", "BadRangeProof", [first], [2**64])
     add("an output of -1", "BadRangeProof", [first], [-1])
     add("the tag of another key", "BadRingProof", [first], [0], tags=[group.encode(U)])
-    add("a tag of the opposite sign", "BadRingProof", [first], [0], tags=[group.encode(group.mul(pow(-first.x, -1, L), U))])
+    opposite = group.encode(group.mul(pow(-first.x, -1, L), U))
+    add("a tag of the opposite sign", "BadRingProof", [first], [0], tags=[opposite])
     add("a pseudo commitment to more", "BadRingProof", [first._replace(amount=first.amount + 1)], [0])
-    add("two inputs, one of them more, one less", "BadRingProof", [first._replace(amount=1), others[0]._replace(amount=9999)], [0])
+    shifted = [first._replace(amount=1), others[0]._replace(amount=others[0].amount + first.amount - 1)]
+    add("one pseudo commitment to less, one to more", "BadRingProof", shifted, [0])
     add("a coin of another place", "BadRingProof", [first, others[0]._replace(place=3)], [0])
     add("a pad", "BadRingProof", [others[0]._replace(place=pool.places - 1)], [0])
     return {"format": 1, "cases": cases}

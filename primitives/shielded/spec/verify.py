@@ -103,7 +103,7 @@ def decode_bundle(data):
     fee_to, start = reader.since(start), reader.position
     kind = reader.uint(1)
     require(kind <= 2, "BadEncoding")
-    reader.take((0, 32, 8)[kind])
+    reader.take((0, 32, 64)[kind])
     amount = reader.uint(8) if kind else None
     target = reader.since(start)
     era, range_proof = reader.uint(4), reader.take(reader.count(MAX_RANGE_PROOF))
@@ -297,7 +297,8 @@ def check_file(path, workers):
     results = [result for case in workers.imap(judge, document["cases"]) for result in case]
     rejected = collections.Counter(here for _, _, here in results if here != "Ok")
     errors = ", ".join(f"{count} {error}" for error, count in sorted(rejected.items()))
-    print(f"{path}: {len(results)} bundles, {len(results) - rejected.total()} accepted, {rejected.total()} rejected: {errors}")
+    accepted = len(results) - rejected.total()
+    print(f"{path}: {len(results)} bundles, {accepted} accepted, {rejected.total()} rejected: {errors}")
     differing = [result for result in results if result[1] != result[2]]
     for name, recorded, here in differing:
         print(f"  DISAGREEMENT on {name}: recorded {recorded}, here {here}")
