@@ -47,6 +47,10 @@ phase 'whole system: node, three workers, CLI, faults'
 phase 'polkadot.js: as a dApp would use it'
 (cd scripts/e2e && npm ci --no-audit --no-fund --silent && IO_NODE_BIN="$TARGET/io-node" npm test --silent)
 
+phase 'shielded: second verifier, from the specification'
+python3 primitives/shielded/spec/test_spec.py
+python3 primitives/shielded/spec/verify.py --jobs "$(nproc)" primitives/shielded/tests/vectors/*.json
+
 phase 'clippy, warnings denied'
 SKIP_WASM_BUILD=1 cargo clippy --locked --workspace --all-targets -- -D warnings
 DONE=1

@@ -166,12 +166,14 @@ pub enum Target {
 		/// Micro-IO.
 		amount: u64,
 	},
-	/// The escrow of a job.
+	/// The owner of a job, which is submitted in its name together with the bundle.
 	#[codec(index = 2)]
 	Job {
-		/// Number of the job.
-		id: u64,
-		/// Micro-IO.
+		/// Account of the owner. It may be new.
+		owner: Hash,
+		/// BLAKE2b-256 of the encoded specification of the job.
+		spec: Hash,
+		/// Micro-IO, for escrow and deposits of the job.
 		amount: u64,
 	},
 }

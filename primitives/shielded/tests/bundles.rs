@@ -26,7 +26,7 @@ fn should_accept_every_target_and_submitter() {
 	for target in [
 		Target::None,
 		Target::Account { id: [3; 32], amount: 5 },
-		Target::Job { id: 9, amount: u64::from(u32::MAX) },
+		Target::Job { owner: [8; 32], spec: [9; 32], amount: u64::from(u32::MAX) },
 	] {
 		for fee_to in [None, Some([7; 32])] {
 			let sample = Sample::new(&Shape { target, fee_to, ..shape }, [1; 32]).unwrap();

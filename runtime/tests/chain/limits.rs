@@ -141,7 +141,8 @@ fn should_be_simulated_with_its_own_numbers() {
 		assert_eq!(simulated::ERA_MILLIS, here::EraMillis::get());
 		assert_eq!(simulated::UNBONDING_ERAS, here::UnbondingEras::get());
 		assert_eq!(simulated::SLASH_DEFER, here::SlashDefer::get());
-		assert_eq!(simulated::WORK_WINDOW, <Runtime as Config>::WorkWindow::get());
+		let work_window: u32 = <Runtime as Config>::WorkWindow::get();
+		assert_eq!(simulated::WORK_WINDOW, work_window);
 		let (jobs, slashes) = (JobTerms::DEFAULT, JobSlashes::DEFAULT);
 		assert_eq!(simulated::BOND_FACTOR, jobs.bond_factor.into());
 		assert_eq!(simulated::FEE_RATE, jobs.fee_rate);
