@@ -253,7 +253,7 @@ fn should_refuse_overflowing_or_empty_public_amounts() {
 	let account = |amount| Target::Account { id: [1; 32], amount };
 	assert_eq!(after(|bundle| bundle.target = account(0)), Err(Error::BadAmount));
 	assert_eq!(after(|bundle| bundle.target = account(u64::MAX)), Err(Error::BadAmount));
-	let job = Target::Job { id: 1, amount: 0 };
+	let job = Target::Job { owner: [1; 32], spec: [9; 32], amount: 0 };
 	assert_eq!(after(|bundle| bundle.target = job), Err(Error::BadAmount));
 	assert_eq!(after(|bundle| bundle.target = account(1)), Err(Error::Unbalanced));
 	let rest = |bundle: &mut Bundle| bundle.target = account(u64::MAX - bundle.fee);
@@ -307,7 +307,7 @@ fn should_refuse_a_redirected_bundle() {
 	let sample = Sample::new(&shape, [1; 32]).unwrap();
 	let changes: [fn(&mut Bundle); 9] = [
 		|bundle| bundle.target = Target::Account { id: [3; 32], amount: 500 },
-		|bundle| bundle.target = Target::Job { id: 1, amount: 500 },
+		|bundle| bundle.target = Target::Job { owner: [1; 32], spec: [9; 32], amount: 500 },
 		|bundle| bundle.fee_to = None,
 		|bundle| bundle.fee_to = Some([3; 32]),
 		|bundle| bundle.outputs[0].ciphertext[0] ^= 1,
@@ -321,10 +321,10 @@ fn should_refuse_a_redirected_bundle() {
 		change(&mut bundle);
 		assert_eq!(sample.verify(&bundle), Err(Error::BadRangeProof));
 	}
-	let jobs = Shape { target: Target::Job { id: 7, amount: 500 }, ..ONE };
+	let jobs = Shape { target: Target::Job { owner: [7; 32], spec: [9; 32], amount: 500 }, ..ONE };
 	let sample = Sample::new(&jobs, [1; 32]).unwrap();
 	let mut bundle = sample.bundle.clone();
-	bundle.target = Target::Job { id: 8, amount: 500 };
+	bundle.target = Target::Job { owner: [8; 32], spec: [9; 32], amount: 500 };
 	assert_eq!(sample.verify(&bundle), Err(Error::BadRangeProof));
 }
 

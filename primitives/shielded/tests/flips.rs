@@ -13,7 +13,7 @@ use io_shielded::{
 };
 
 fn small() -> Sample {
-	let target = Target::Job { id: 12, amount: 1_000_000 };
+	let target = Target::Job { owner: [12; 32], spec: [9; 32], amount: 1_000_000 };
 	let shape = Shape { target, fee_to: Some([6; 32]), ..Shape::new(RingSize::N16, 2, 2) };
 	Sample::new(&shape, [1; 32]).unwrap()
 }

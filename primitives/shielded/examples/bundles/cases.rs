@@ -161,8 +161,8 @@ pub(crate) fn mutations(sample: &Sample, rng: &mut ChaCha20Rng) -> Vec<Mutation>
 		Target::Account { id: [9; 32], amount: 0 },
 		Target::Account { id: [9; 32], amount: 1 },
 		Target::Account { id: [9; 32], amount: u64::MAX },
-		Target::Job { id: 1, amount: 1 },
-		Target::Job { id: 1, amount: u64::MAX - 129_999 },
+		Target::Job { owner: [1; 32], spec: [9; 32], amount: 1 },
+		Target::Job { owner: [1; 32], spec: [9; 32], amount: u64::MAX - 129_999 },
 	] {
 		add(format!("target {value:?}"), target.clone(), value.encode());
 	}
@@ -267,7 +267,13 @@ pub(crate) fn shapes(size: RingSize) -> Vec<(String, Shape)> {
 	let full = |index| Window { index, len: places };
 	let more: [(&str, Shape); 6] = [
 		("to an account", Shape { target: Target::Account { id: [5; 32], amount: 77_777 }, ..two }),
-		("to a job", Shape { target: Target::Job { id: 12, amount: 1_000_000_000 }, ..two }),
+		(
+			"to a job",
+			Shape {
+				target: Target::Job { owner: [12; 32], spec: [9; 32], amount: 1_000_000_000 },
+				..two
+			},
+		),
 		("relayed", Shape { fee_to: Some([6; 32]), ..two }),
 		("two windows", Shape { windows: [full(0), full(1)], ..two }),
 		(

@@ -391,7 +391,7 @@ fn should_change_every_challenge_when_any_field_changes() {
 		|bundle| bundle.fee_to = Some([0; 32]),
 		|bundle| bundle.target = Target::Account { id: [0; 32], amount: 1 },
 		|bundle| bundle.target = Target::Account { id: [0; 32], amount: 2 },
-		|bundle| bundle.target = Target::Job { id: 0, amount: 1 },
+		|bundle| bundle.target = Target::Job { owner: [0; 32], spec: [9; 32], amount: 1 },
 		|bundle| bundle.era += 1,
 	];
 	for (number, change) in changes.into_iter().enumerate() {
