@@ -551,7 +551,7 @@ pub mod pallet {
 			/// What was burnt.
 			burnt: Balance,
 		},
-		/// A slash was cancelled; the active stake of the pool has it back.
+		/// A slash was cancelled, and given back to those from whom it was taken.
 		SlashCancelled {
 			/// Number of the slash.
 			id: SlashId,
@@ -738,8 +738,9 @@ pub mod pallet {
 			Self::do_withdraw(who, operator)
 		}
 
-		/// Gives a pending slash back: to the operator what it lost alone, to the active stake of the pool the rest. Only for
-		/// the admin origin. Who has unbonded in the meantime gets nothing of it.
+		/// Gives a pending slash back: to the operator what it lost alone, to stake that was leaving or had moved its part, and
+		/// to the active stake of the pool the rest. Only for the admin origin. What was active then and is not any more gets
+		/// nothing of it, and who has joined since gets a part.
 		///
 		/// Parameters: `id`, the number that `SlashReported` told.
 		///
