@@ -119,6 +119,11 @@ pub mod pallet {
 		#[pallet::constant]
 		type MaxUnbonding: Get<u32>;
 
+		/// Part of a slash that the operator pays alone, as far as its own stake goes. Otherwise who has a hundred times
+		/// its own stake delegated would pay a hundredth of what it does wrong.
+		#[pallet::constant]
+		type FirstLoss: Get<Perbill>;
+
 		/// Blocks from an offence to the payment of its slash; until then it can be cancelled.
 		#[pallet::constant]
 		type SlashDefer: Get<BlockNumber>;
@@ -161,9 +166,14 @@ pub mod pallet {
 	pub mod config_preludes {
 		use super::*;
 		use frame_support::{
-			derive_impl,
+			derive_impl, parameter_types,
 			traits::{ConstU128, ConstU32, ConstU64},
 		};
+
+		parameter_types! {
+			/// Half.
+			pub const FirstLoss: Perbill = Perbill::from_percent(50);
+		}
 
 		/// A configuration for tests, in which no collators are elected.
 		pub struct TestDefaultConfig;
@@ -179,6 +189,7 @@ pub mod pallet {
 			type MaxDelegations = ConstU32<32>;
 			type UnbondingEras = ConstU32<3>;
 			type MaxUnbonding = ConstU32<8>;
+			type FirstLoss = FirstLoss;
 			type SlashDefer = ConstU32<20>;
 			type MaxSlashesPerBlock = ConstU32<16>;
 			type SessionsPerEra = ConstU32<2>;

@@ -15,7 +15,7 @@ use sp_runtime::{traits::SaturatedConversion, DispatchError, DispatchResult};
 use crate::{
 	pool::Division, Bucket, Config, Era, EraIndex, EraStarts, Error, Event, Ledger, Ledgers,
 	Offences, Pallet, PendingSlash, PositionOf, Positions, Queue, SlashId, SlashPart, Slashes,
-	Unbonding, WeightInfo, FIRST_LOSS, MAX_SLASH_PARTS,
+	Unbonding, WeightInfo, MAX_SLASH_PARTS,
 };
 
 /// What a slash took.
@@ -43,7 +43,7 @@ impl<T: Config> Pallet<T> {
 	/// Takes the offence's amount, or what is left, out of the operator's pool and queues it. Changes nothing and
 	/// returns 0 if nothing can be taken.
 	///
-	/// The operator pays [`FIRST_LOSS`] of it alone, as far as its own stake goes. For the rest all who are in the pool pay
+	/// The operator pays `FirstLoss` of it alone, as far as its own stake goes. For the rest all who are in the pool pay
 	/// in proportion, the operator and those included who began to leave it, or moved stake to another one, in the era in
 	/// which the duty began or later. What is due for withdrawal is safe.
 	pub(crate) fn defer_slash(offence: Offence<T::AccountId>) -> Result<Balance, DispatchError> {
@@ -113,7 +113,7 @@ impl<T: Config> Pallet<T> {
 			return Taken::default();
 		}
 		let own = position.map_or(0, |position| {
-			Self::sell_any(operator, ledger, position, FIRST_LOSS * amount, first)
+			Self::sell_any(operator, ledger, position, T::FirstLoss::get() * amount, first)
 		});
 
 		let buckets = liable();

@@ -20,9 +20,6 @@ pub type EraIndex = u32;
 
 /// An operator bonds at most so many times its own stake.
 pub const LEVERAGE: Balance = 5;
-/// Part of a slash that the operator pays alone, as far as its own stake goes. Otherwise who has a hundred times its own
-/// stake delegated would pay a hundredth of what it does wrong.
-pub const FIRST_LOSS: Perbill = Perbill::from_percent(50);
 /// Most seats in the collator set.
 pub const MAX_COLLATORS: u32 = 64;
 /// Most redelegations for which the stake of one position still answers elsewhere.

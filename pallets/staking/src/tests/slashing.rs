@@ -220,7 +220,7 @@ fn should_give_each_era_its_part_back_when_cancelled() {
 fn should_count_the_weight_of_each_era_that_a_slash_looks_at() {
 	ExtBuilder::default().with_operator(ALICE, 300).build_and_execute(|| {
 		run_to_era(2);
-		let weight = |since| {
+		let weight = |since: u32| {
 			let before = System::block_weight().total();
 			report_since(since.into(), ALICE, 10, since);
 			System::block_weight().total().saturating_sub(before)
