@@ -15,7 +15,7 @@ use io_runtime::{
 	constants::*,
 	Runtime, RuntimeCall, RuntimeHoldReason,
 };
-use sp_runtime::Permill;
+use sp_runtime::{Perbill, Permill};
 
 #[test]
 fn should_keep_indices_and_names() {
@@ -156,7 +156,8 @@ fn should_be_simulated_with_its_own_numbers() {
 		assert_eq!(simulated::SESSIONS_PER_ERA, here::SessionsPerEra::get());
 		assert_eq!(simulated::ERA_MILLIS, here::EraMillis::get());
 		assert_eq!(simulated::UNBONDING_ERAS, here::UnbondingEras::get());
-		assert_eq!(simulated::FIRST_LOSS, <Runtime as Config>::FirstLoss::get());
+		let first_loss: Perbill = <Runtime as Config>::FirstLoss::get();
+		assert_eq!(simulated::FIRST_LOSS, first_loss);
 		assert_eq!(simulated::SLASH_DEFER, here::SlashDefer::get());
 		let work_window: u32 = <Runtime as Config>::WorkWindow::get();
 		assert_eq!(simulated::WORK_WINDOW, work_window);
