@@ -424,7 +424,7 @@ impl Market {
 		let mut left: Vec<_> = self
 			.operators
 			.iter()
-			.filter(|operator| !excluded.contains(&operator.who) && !(idle && operator.ours))
+			.filter(|operator| !(excluded.contains(&operator.who) || idle && operator.ours))
 			.copied()
 			.collect();
 		let mut drawn = Vec::new();
