@@ -16,8 +16,8 @@ use crate::wallet::{stamp_for, Held, Plan};
 const NOW: BlockNumber = 1_000;
 const ERA: BlockNumber = NOW - 100;
 const ERA_HASH: [u8; 32] = [9; 32];
-/// What each spent coin is worth: a thousand coins of 10^12.
-const AMOUNT: u64 = 1_000_000_000;
+/// What each spent coin is worth, in units: more than the fee of any bundle.
+const AMOUNT: u64 = 2_000_000;
 
 /// Two full windows, with the coins that are to be spent among them: the first one alone in the second window, if there
 /// are two.
@@ -107,11 +107,10 @@ mod benchmarks {
 	fn shield() -> Result<(), BenchmarkError> {
 		pool::<T>(1, 1);
 		let caller: T::AccountId = whitelisted_caller();
-		let value = T::Terms::get().max_shield;
-		T::Currency::mint_into(&caller, value + T::Currency::minimum_balance())?;
+		T::Currency::mint_into(&caller, UNIT + T::Currency::minimum_balance())?;
 		let note = Held::minted(1).note();
 		#[extrinsic_call]
-		_(RawOrigin::Signed(caller), value, note);
+		_(RawOrigin::Signed(caller), UNIT, note);
 
 		assert_eq!(Count::<T>::get(), u64::from(T::RING.places() + T::RING.half()) + 1);
 		Ok(())
@@ -192,7 +191,7 @@ mod benchmarks {
 			Pallet::<T>::check_turnstile(&mut WeightMeter::new());
 		}
 
-		assert!(Paused::<T>::get().is_some_and(|pause| pause.scope == PauseScope::Everything));
+		assert!(Paused::<T>::get().is_some_and(|now| now.scope == PauseScope::Everything));
 	}
 
 	impl_benchmark_test_suite!(Pallet, crate::mock::new_test_ext(), crate::mock::Runtime);
