@@ -35,6 +35,7 @@ fn should_keep_indices_and_names() {
 	assert_eq!(of::<io_runtime::TxPause>(), (61, "TxPause"));
 	assert_eq!(of::<io_runtime::IoStaking>(), (70, "IoStaking"));
 	assert_eq!(of::<io_runtime::IoJobs>(), (71, "IoJobs"));
+	assert_eq!(of::<io_runtime::IoShielded>(), (73, "IoShielded"));
 	assert_eq!(of::<io_runtime::IoRandomness>(), (74, "IoRandomness"));
 }
 
@@ -46,6 +47,7 @@ fn should_keep_the_names_under_which_money_is_held() {
 	assert_eq!(encoded(Jobs::JobEscrow.into()), [71, 0]);
 	assert_eq!(encoded(Jobs::JobDeposit.into()), [71, 1]);
 	assert_eq!(encoded(Jobs::WorkerDeposit.into()), [71, 2]);
+	assert_eq!(encoded(pallet_io_shielded::HoldReason::Pool.into()), [73, 0]);
 }
 
 #[test]
