@@ -24,8 +24,10 @@ use crate::{
 	world::{IO, PRICE, Party, World, private_file},
 };
 
-/// Coins of strangers among which the wallets' are hidden: the first window is used from 64 on.
-const STRANGERS: u64 = 70;
+/// Wallets use the first window from this many coins on.
+const LEAST: u64 = 64;
+/// A window that is not full grows by this many coins.
+const STEP: u64 = 32;
 /// Blocks until a coin can be spent, and one more.
 const MATURITY: u32 = 11;
 /// Micro-IO to the smallest unit.
@@ -131,7 +133,6 @@ fn hash(value: &Value, name: &str) -> Result<H256> {
 pub(super) async fn run(world: &mut World) -> Result<()> {
 	let market = world.market("shielded", 3).await?;
 	let before = world.chain.pool().await?;
-	fill(world, &market.requester).await?;
 	let mut ann = Purse::create(world, "ann").await?;
 	let mut ben = Purse::create(world, "ben").await?;
 	for (to_ann, value) in [(true, 100), (true, 50), (false, 30), (false, 1)] {
@@ -142,19 +143,19 @@ pub(super) async fn run(world: &mut World) -> Result<()> {
 			purse.run(world, Some(&market.requester), &args).await?.ok("io wallet shield")?;
 		purse.worth += amount(&json(&done)?, "amount")?;
 	}
-	world.step(format!("{STRANGERS} coins of strangers, two of Ann, two of Ben are in the pool"));
+	let mut strangers = fill(world, &market.requester).await?;
+	world.step("two coins of Ann, two of Ben, and those of strangers are in the pool");
 	let early = ann.run(world, None, &["send", &ben.address, "1", "--yes"]).await?;
 	early.refused("spending coins that are not ten blocks old", &["ten blocks"])?;
 	world.chain.pass_blocks(MATURITY).await?;
 
-	let seen = five_payments(world, &mut ann, &mut ben, &market.requester).await?;
+	let seen = five_payments(world, &mut ann, &mut ben, &market.requester, &mut strangers).await?;
 	prove(world, &ann, &ben, &seen).await?;
 	leave(world, &mut ben).await?;
 	let job = pay_job(world, &mut ann, &market).await?;
 
 	ann.check(world).await?;
 	ben.check(world).await?;
-	let strangers = Balance::from((1..=STRANGERS).sum::<u64>()) * MICRO;
 	let supply = world.chain.pool().await?.supply;
 	let expected = before.supply + strangers + ann.worth + ben.worth;
 	ensure!(supply == expected, "the pool is worth {supply} instead of {expected}");
@@ -172,12 +173,14 @@ pub(super) async fn run(world: &mut World) -> Result<()> {
 	ben.check(world).await
 }
 
-/// Coins of strangers, worth 1, 2, 3 .. micro-IO.
-async fn fill(world: &World, payer: &Party) -> Result<()> {
+/// Adds coins of strangers, worth 1, 2, 3 .. micro-IO, until a window holds all that are there; returns their worth.
+async fn fill(world: &World, payer: &Party) -> Result<Balance> {
+	let there = world.chain.pool().await?.coins;
+	let missing = there.max(LEAST).next_multiple_of(STEP) - there;
 	let to = SpendKey::from_seed(&[0x57; 32]).view_key().address(0);
 	let origin = Origin::Mint { depositor: payer.account.clone().into() };
 	let (pallet, call) = world.chain.call_index("IoShielded", "shield")?;
-	for chunk in (1..=STRANGERS).collect::<Vec<_>>().chunks(35) {
+	for chunk in (1..=missing).collect::<Vec<_>>().chunks(35) {
 		let calls: Vec<_> = chunk
 			.iter()
 			.map(|micro| {
@@ -188,7 +191,7 @@ async fn fill(world: &World, payer: &Party) -> Result<()> {
 		let batch = crate::chain::encoded_call("Utility", "batch_all", calls.encode());
 		world.chain.submit(&batch, &payer.key).await?;
 	}
-	Ok(())
+	Ok(Balance::from((1..=missing).sum::<u64>()) * MICRO)
 }
 
 /// A private payment as the chain has it.
@@ -203,6 +206,7 @@ async fn five_payments(
 	ann: &mut Purse,
 	ben: &mut Purse,
 	payer: &Party,
+	strangers: &mut Balance,
 ) -> Result<Vec<Seen>> {
 	let mut seen = Vec::new();
 	for (forth, value, memo) in [
@@ -230,6 +234,7 @@ async fn five_payments(
 		));
 		hidden(world, &extrinsic, value, memo, [&from.address, &to.address], payer)?;
 		seen.push(Seen { id: text(&done, "payment")?, extrinsic });
+		*strangers += fill(world, payer).await?;
 		world.chain.pass_blocks(MATURITY).await?;
 	}
 	ann.check(world).await?;
