@@ -41,6 +41,7 @@ struct Cli {
 
 /// What all commands understand.
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Global options")]
 struct Global {
 	/// The node's address, ws:// or wss://
 	#[arg(
