@@ -122,10 +122,7 @@ impl Wallet {
 		let wallet = Self { path: path.into(), key, content, keys, network, _lock: lock };
 		let bytes = wallet.sealed()?;
 		sealed::write_new(path, &bytes).map_err(|e| match e.kind() {
-			io::ErrorKind::AlreadyExists => Error::Local(format!(
-				"there is a file {} already; it is not overwritten",
-				path.display()
-			)),
+			io::ErrorKind::AlreadyExists => taken(path),
 			_ => Error::file("write the wallet", path)(e),
 		})?;
 		Ok(wallet)
@@ -237,6 +234,15 @@ impl Wallet {
 	pub(super) fn count_job(&mut self) {
 		self.content.jobs = self.content.jobs.saturating_add(1);
 	}
+}
+
+/// Fails if there is a file already: before anything is asked.
+pub(super) fn is_free(path: &Path) -> Result<()> {
+	if path.exists() { Err(taken(path)) } else { Ok(()) }
+}
+
+fn taken(path: &Path) -> Error {
+	Error::Local(format!("there is a file {} already; it is not overwritten", path.display()))
 }
 
 fn unusable(error: SealError) -> Error {

@@ -51,6 +51,7 @@ async fn ledger(client: &Client, from: u32) -> Result<Ledger> {
 }
 
 pub(super) async fn create(args: &WalletArgs, phrase_out: Option<&Path>, app: &App) -> Result<()> {
+	file::is_free(&args.wallet)?;
 	let client = app.connect().await?;
 	let passphrase = file::new_passphrase(&args.passphrase)?;
 	let phrase = keys::new_phrase()?;
@@ -120,6 +121,7 @@ pub(super) async fn watch(args: &WalletArgs, path: &Path, from: u32, app: &App) 
 }
 
 async fn existing(args: &WalletArgs, secret: Secret, from: u32, app: &App) -> Result<()> {
+	file::is_free(&args.wallet)?;
 	let client = app.connect().await?;
 	let (network, ledger) = (network(&client).await?, ledger(&client, from).await?);
 	let passphrase = file::new_passphrase(&args.passphrase)?;
