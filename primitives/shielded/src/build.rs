@@ -1,11 +1,15 @@
 //! Makes bundles.
 
+#[cfg(test)]
+mod tests;
+
 use alloc::vec::Vec;
 use core::fmt;
 
 use bounded_collections::BoundedVec;
 use bulletproofs::RangeProof;
 use curve25519_dalek::{ristretto::RistrettoPoint, scalar::Scalar};
+use merlin::{Transcript, TranscriptRng};
 use rand_core::{CryptoRng, RngCore};
 use zeroize::{Zeroize, Zeroizing};
 
@@ -89,8 +93,8 @@ pub struct Plan<'a> {
 /// Why no bundle can be made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum BuildError {
-	/// More inputs or outputs than a bundle takes, or none.
-	TooMany,
+	/// A number of inputs or outputs that no bundle has.
+	BadCount,
 	/// The commitment of an output does not hold what it should.
 	BadOpening,
 	/// The coin to spend is not at its place in the ring, or has other secrets.
@@ -104,7 +108,7 @@ pub enum BuildError {
 impl fmt::Display for BuildError {
 	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 		match self {
-			BuildError::TooMany => {
+			BuildError::BadCount => {
 				f.write_str("a bundle takes 1, 2 or 4 inputs and 2 or 4 outputs")
 			},
 			BuildError::BadOpening => f.write_str("a commitment does not hold what it should"),
@@ -136,74 +140,8 @@ pub fn build_bundle<R: RngCore + CryptoRng>(
 		return Err(BuildError::BadOpening);
 	}
 
-	let mut rng = rekeyed(plan, rng);
-	let pseudos = pseudo_openings(plan, &mut rng);
-	let mut inputs = Vec::with_capacity(plan.spends.len());
-	let mut digests = Vec::with_capacity(plan.spends.len());
-	for (spend, pseudo) in plan.spends.iter().zip(&pseudos) {
-		digests.push(spend.ring.window.digest(spend.ring.coins));
-		inputs.push(InputProof {
-			window: spend.ring.window,
-			tag: tag_of(&spend.spend_key),
-			pseudo: pseudo.commitment(),
-			proof: BoundedVec::new(),
-		});
-	}
-	let mut bundle = Bundle {
-		inputs: inputs.try_into().map_err(|_| BuildError::TooMany)?,
-		outputs: plan
-			.outputs
-			.iter()
-			.map(|(note, _)| *note)
-			.collect::<Vec<_>>()
-			.try_into()
-			.map_err(|_| BuildError::TooMany)?,
-		fee: plan.fee,
-		fee_to: plan.fee_to,
-		target: plan.target,
-		era: plan.era,
-		range_proof: BoundedVec::new(),
-	};
-	if !matches!(bundle.inputs.len(), 1 | 2 | 4) || !matches!(bundle.outputs.len(), 2 | 4) {
-		return Err(BuildError::TooMany);
-	}
-
-	let mut transcript = transcript::statement(plan.domain, &plan.era_hash, &bundle, &digests);
-	let amounts: Zeroizing<Vec<u64>> =
-		Zeroizing::new(plan.outputs.iter().map(|(_, opening)| opening.amount).collect());
-	let masks: Zeroizing<Vec<Scalar>> =
-		Zeroizing::new(plan.outputs.iter().map(|(_, opening)| opening.mask).collect());
-	let (range_proof, _) = RangeProof::prove_multiple_with_rng(
-		generators::range(amounts.len()),
-		&generators::pedersen(),
-		&mut transcript.clone(),
-		&amounts,
-		&masks,
-		BITS,
-		&mut rng,
-	)
-	.map_err(|_| BuildError::Refused(Error::BadRangeProof))?;
-	let range_proof = range_proof.to_bytes();
-	transcript::append_range_proof(&mut transcript, &range_proof);
-	bundle.range_proof = range_proof.try_into().map_err(|_| BuildError::TooMany)?;
-
-	for (number, (spend, pseudo)) in plan.spends.iter().zip(&pseudos).enumerate() {
-		let mask = Zeroizing::new(spend.opening.mask - pseudo.mask);
-		let witness =
-			ring::Witness { place: spend.place, spend_key: &spend.spend_key, mask: &mask };
-		let Some(input) = bundle.inputs.get_mut(number) else { return Err(BuildError::TooMany) };
-		let statement = ring::Statement {
-			size: plan.domain.size,
-			coins: spend.ring.coins,
-			tag: proper_point(&input.tag).map_err(|_| BuildError::BadSpend)?,
-			pseudo: pseudo.point(),
-		};
-		let proof =
-			ring::prove(&statement, &witness, transcript::ring(&transcript, number), &mut rng)
-				.map_err(|_| BuildError::BadSpend)?;
-		input.proof = proof.try_into().map_err(|_| BuildError::TooMany)?;
-	}
-
+	let draft = Draft::new(plan, rng)?;
+	let bundle = draft.prove(plan, ring::prove, rng)?;
 	let rings: Vec<Ring<'_>> = plan.spends.iter().map(|spend| spend.ring).collect();
 	let context = VerifyContext { domain: plan.domain, rings: &rings };
 	check_bundle(&bundle, plan.domain.size, plan.matured)
@@ -212,13 +150,119 @@ pub fn build_bundle<R: RngCore + CryptoRng>(
 	Ok(bundle)
 }
 
-/// A generator of random numbers that depends on all secrets as well as on `rng`.
-fn rekeyed<R: RngCore + CryptoRng>(plan: &Plan<'_>, rng: &mut R) -> merlin::TranscriptRng {
-	let mut transcript = merlin::Transcript::new(b"io-shield/prover/v1");
-	transcript.append_message(b"era", &plan.era_hash);
-	for (note, _) in plan.outputs {
-		transcript.append_message(b"output", &note.commitment);
+/// A bundle without proofs.
+pub(crate) struct Draft {
+	pub(crate) bundle: Bundle,
+	/// Digests of the rings of the inputs.
+	pub(crate) digests: Vec<Hash>,
+	/// What the pseudo commitments hold.
+	pub(crate) pseudos: Vec<Opening>,
+}
+
+/// A prover of ring proofs.
+type ProveRing = fn(
+	&ring::Statement<'_>,
+	&ring::Witness<'_>,
+	Transcript,
+	&mut TranscriptRng,
+) -> Result<Vec<u8>, Error>;
+
+impl Draft {
+	/// Does what the plan says, right or wrong.
+	pub(crate) fn new<R: RngCore + CryptoRng>(
+		plan: &Plan<'_>,
+		rng: &mut R,
+	) -> Result<Self, BuildError> {
+		let mut transcript = Transcript::new(b"io-shield/pseudo/v1");
+		transcript.append_message(b"era", &plan.era_hash);
+		for (note, _) in plan.outputs {
+			transcript.append_message(b"output", &note.commitment);
+		}
+		let pseudos = pseudo_openings(plan, &mut rekeyed(&transcript, plan, rng));
+		let mut inputs = Vec::with_capacity(plan.spends.len());
+		let mut digests = Vec::with_capacity(plan.spends.len());
+		for (spend, pseudo) in plan.spends.iter().zip(&pseudos) {
+			digests.push(spend.ring.window.digest(spend.ring.coins));
+			inputs.push(InputProof {
+				window: spend.ring.window,
+				tag: tag_of(&spend.spend_key),
+				pseudo: pseudo.commitment(),
+				proof: BoundedVec::new(),
+			});
+		}
+		let outputs: Vec<OutputNote> = plan.outputs.iter().map(|(note, _)| *note).collect();
+		if !matches!(inputs.len(), 1 | 2 | 4) || !matches!(outputs.len(), 2 | 4) {
+			return Err(BuildError::BadCount);
+		}
+		let bundle = Bundle {
+			inputs: inputs.try_into().map_err(|_| BuildError::BadCount)?,
+			outputs: outputs.try_into().map_err(|_| BuildError::BadCount)?,
+			fee: plan.fee,
+			fee_to: plan.fee_to,
+			target: plan.target,
+			era: plan.era,
+			range_proof: BoundedVec::new(),
+		};
+		Ok(Self { bundle, digests, pseudos })
 	}
+
+	/// Puts the proofs in.
+	pub(crate) fn prove<R: RngCore + CryptoRng>(
+		self,
+		plan: &Plan<'_>,
+		prove_ring: ProveRing,
+		rng: &mut R,
+	) -> Result<Bundle, BuildError> {
+		let Self { mut bundle, digests, pseudos } = self;
+		let mut transcript = transcript::statement(plan.domain, &plan.era_hash, &bundle, &digests);
+		// Nonces depend on the whole statement: no two challenges meet the same ones.
+		let mut rng = rekeyed(&transcript, plan, rng);
+		let openings = || plan.outputs.iter().map(|(_, opening)| opening);
+		let amounts: Zeroizing<Vec<u64>> =
+			Zeroizing::new(openings().map(|opening| opening.amount).collect());
+		let masks: Zeroizing<Vec<Scalar>> =
+			Zeroizing::new(openings().map(|opening| opening.mask).collect());
+		let (range_proof, _) = RangeProof::prove_multiple_with_rng(
+			generators::range(amounts.len()),
+			&generators::pedersen(),
+			&mut transcript.clone(),
+			&amounts,
+			&masks,
+			BITS,
+			&mut rng,
+		)
+		.map_err(|_| BuildError::Refused(Error::BadRangeProof))?;
+		let range_proof = range_proof.to_bytes();
+		transcript::append_range_proof(&mut transcript, &range_proof);
+		let long = |_| BuildError::Refused(Error::BadShape);
+		bundle.range_proof = range_proof.try_into().map_err(long)?;
+
+		let inputs = bundle.inputs.iter_mut().zip(plan.spends).zip(&pseudos);
+		for (number, ((input, spend), pseudo)) in inputs.enumerate() {
+			let mask = Zeroizing::new(spend.opening.mask - pseudo.mask);
+			let witness =
+				ring::Witness { place: spend.place, spend_key: &spend.spend_key, mask: &mask };
+			let statement = ring::Statement {
+				size: plan.domain.size,
+				coins: spend.ring.coins,
+				tag: proper_point(&input.tag).map_err(|_| BuildError::BadSpend)?,
+				pseudo: pseudo.point(),
+			};
+			let transcript = transcript::ring(&transcript, number);
+			let proof = prove_ring(&statement, &witness, transcript, &mut rng)
+				.map_err(|_| BuildError::BadSpend)?;
+			input.proof = proof.try_into().map_err(long)?;
+		}
+		Ok(bundle)
+	}
+}
+
+/// A generator of random numbers that depends on a transcript and all secrets as well as on `rng`.
+fn rekeyed<R: RngCore + CryptoRng>(
+	transcript: &Transcript,
+	plan: &Plan<'_>,
+	rng: &mut R,
+) -> TranscriptRng {
 	let mut builder = transcript.build_rng();
 	for spend in plan.spends {
 		builder = builder

@@ -67,3 +67,54 @@ fn generator(label: &str, index: u32) -> RistrettoPoint {
 	hasher.update(index.to_le_bytes());
 	RistrettoPoint::from_uniform_bytes(&hasher.finalize().into())
 }
+
+#[cfg(test)]
+mod tests {
+	use curve25519_dalek::{constants::RISTRETTO_BASEPOINT_POINT, traits::IsIdentity};
+	use hex_literal::hex;
+
+	use super::*;
+
+	fn all() -> Vec<RistrettoPoint> {
+		let Generators { mask, value, tag, pad, bits, bit_blinding } = generators().clone();
+		let mut all = vec![RISTRETTO_BASEPOINT_POINT, mask, value, tag, pad, bit_blinding];
+		all.extend(bits);
+		all
+	}
+
+	#[test]
+	fn should_have_distinct_generators_none_of_which_is_the_identity() {
+		let all = all();
+		assert_eq!(all.len(), 26);
+		for (at, one) in all.iter().enumerate() {
+			assert!(!one.is_identity() && !all[..at].contains(one) && !all[..at].contains(&-one));
+		}
+	}
+
+	/// The values in section 2 of the specification, and a digest of the bit generators.
+	#[test]
+	fn should_be_the_points_of_the_specification() {
+		let points = all();
+		let bytes: Vec<[u8; 32]> = points.iter().map(|point| point.compress().to_bytes()).collect();
+		for (point, frozen) in bytes[1..].iter().zip(FROZEN) {
+			assert_eq!(hex::encode(point), hex::encode(frozen));
+		}
+		let bits = Blake2b512::digest(bytes[6..].as_flattened());
+		assert_eq!(hex::encode(bits), hex::encode(BITS));
+	}
+
+	/// G1, H, U, Z, Bh.
+	const FROZEN: [[u8; 32]; 5] = [
+		hex!("b83184d1f548ecfafbe7436adfa8e4b3f387227cc2846561b3bffbb6ff745f73"),
+		hex!("949d1bf0b87daa0320c1b61f0b9539567efba3761283a49b2528e977237fb009"),
+		hex!("36b1c02ded6d254e39e1421913014a9bc15752f4e8ba64dd2025fa507a46361e"),
+		hex!("bcb3251acfefef7589c4eca999c5a7b62c9b51b32bafd20c530e70c14a20a72d"),
+		hex!("9651be534924719aa95748c849e19a9d7a8c7b9a02a07ddf62a002d8a358d731"),
+	];
+
+	/// BLAKE2b-512 of B[0][0] to B[4][3].
+	const BITS: [u8; 64] = hex!(
+		"eaee5e0c238c19a483d3f053442743e5c641ce94437f43eb807781ed6694589e"
+		"b5b102699c8b17d1212b14ac4a90a828df0542f81e04918dfddb50fa1d0276dc"
+	);
+}

@@ -4,17 +4,25 @@
 
 extern crate alloc;
 
+#[cfg(feature = "wallet")]
+pub mod address;
 #[cfg(feature = "prover")]
 pub mod build;
 pub mod bundle;
 pub mod error;
 pub mod generators;
 pub mod hash;
+#[cfg(feature = "wallet")]
+pub mod keys;
+#[cfg(feature = "wallet")]
+pub mod note;
 mod ring;
 #[cfg(feature = "prover")]
 pub mod sample;
 mod transcript;
 pub mod verify;
+#[cfg(feature = "wallet")]
+pub mod wallet;
 pub mod window;
 
 #[cfg(feature = "prover")]

@@ -13,11 +13,14 @@ use zeroize::Zeroizing;
 use crate::{
 	build::{build_bundle, BuildError, Opening, Plan, Spend},
 	bundle::{round_up_fee, Bundle, Coin, Domain, OutputNote, Target, CIPHERTEXT},
-	hash::hash_to_point,
+	hash::{hash, hash_to_point},
 	verify::{Ring, VerifyContext},
 	window::{RingSize, Window},
 	Error, Hash,
 };
+
+/// Era of all bundles here.
+const ERA: u32 = 77;
 
 /// What a bundle should look like.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -76,8 +79,6 @@ pub struct Sample {
 	pub seed: Hash,
 	/// One coin for each input.
 	pub own: Vec<OwnCoin>,
-	/// What the outputs hold.
-	pub openings: Vec<Opening>,
 	/// The bundle.
 	pub bundle: Bundle,
 }
@@ -101,10 +102,9 @@ impl Sample {
 			bytes
 		};
 		let domain = Domain { genesis: bytes(), para: 2000, pallet: 60, size: shape.size };
-		let (era_hash, era) = (bytes(), 77);
+		let era_hash = bytes();
 		let matured = shape.windows.iter().map(|window| window.end(shape.size)).max().unwrap_or(0);
 
-		let scalar = |rng: &mut ChaCha20Rng| Scalar::random(rng);
 		let mut own: Vec<OwnCoin> = Vec::with_capacity(shape.inputs);
 		for (_, window) in (0..shape.inputs).zip(shape.windows.iter().cycle()) {
 			// Another coin for each input: the next one, if that is taken.
@@ -116,24 +116,49 @@ impl Sample {
 			}
 			own.push(OwnCoin {
 				number,
-				spend_key: scalar(&mut rng),
+				spend_key: Scalar::random(&mut rng),
 				opening: Opening {
 					amount: 1_000_000_000 + u64::from(rng.next_u32()),
-					mask: scalar(&mut rng),
+					mask: Scalar::random(&mut rng),
 				},
 			});
 		}
 
-		let inflow: u64 = own.iter().map(|coin| coin.opening.amount).sum();
+		let mut this = Self { domain, matured, era_hash, seed, own, bundle: empty() };
+		let spends: Vec<(usize, Window)> =
+			(0..shape.inputs).zip(shape.windows.iter().copied().cycle()).collect();
+		this.bundle = this.make(shape, &spends, &mut rng)?;
+		Ok(this)
+	}
+
+	/// Another bundle in the same pool. It spends one coin, which is in the window, and follows from `salt`.
+	pub fn spend_again(&self, own: usize, window: &Window, salt: u8) -> Result<Bundle, BuildError> {
+		let shape = Shape::new(self.domain.size, 1, 2);
+		let mut rng = ChaCha20Rng::from_seed(hash("again", &[&self.seed, &[salt]]));
+		self.make(&shape, &[(own, *window)], &mut rng)
+	}
+
+	/// A bundle that spends the given coins in the given windows, with outputs, target and submitter of a shape.
+	fn make(
+		&self,
+		shape: &Shape,
+		spends: &[(usize, Window)],
+		rng: &mut ChaCha20Rng,
+	) -> Result<Bundle, BuildError> {
+		let spends: Vec<(&OwnCoin, Window)> = spends
+			.iter()
+			.filter_map(|(own, window)| Some((self.own.get(*own)?, *window)))
+			.collect();
+		let inflow: u64 = spends.iter().map(|(own, _)| own.opening.amount).sum();
 		let fee = round_up_fee(120_345).unwrap_or_default();
 		let mut rest = inflow.saturating_sub(fee).saturating_sub(shape.target.amount());
 		let mut outputs = Vec::with_capacity(shape.outputs);
 		for number in 0..shape.outputs {
 			let amount = if number + 1 == shape.outputs { rest } else { rest / 3 };
 			rest -= amount;
-			let opening = Opening { amount, mask: scalar(&mut rng) };
+			let opening = Opening { amount, mask: Scalar::random(rng) };
 			let mut point =
-				|| (RISTRETTO_BASEPOINT_TABLE * &scalar(&mut rng)).compress().to_bytes();
+				|| (RISTRETTO_BASEPOINT_TABLE * &Scalar::random(rng)).compress().to_bytes();
 			let (key, ephemeral) = (point(), point());
 			let mut ciphertext = [0; CIPHERTEXT];
 			rng.fill_bytes(&mut ciphertext);
@@ -142,45 +167,30 @@ impl Sample {
 			outputs
 				.push((OutputNote { key, commitment, ephemeral, view_tag, ciphertext }, opening));
 		}
-
-		let mut this = Self {
-			domain,
-			matured,
-			era_hash,
-			seed,
-			own,
-			openings: outputs.iter().map(|(_, opening)| opening.clone()).collect(),
-			bundle: empty(),
-		};
-		let rings: Vec<_> =
-			shape.windows.iter().map(|window| (*window, this.coins(window))).collect();
-		let spends: Vec<Spend<'_>> = this
-			.own
-			.iter()
-			.zip(rings.iter().cycle())
-			.map(|(own, (window, coins))| Spend {
-				ring: Ring { window: *window, coins },
-				// Within the window, see above.
-				place: (own.number - window.start(shape.size)) as u32,
+		let coins: Vec<Vec<Coin>> = spends.iter().map(|(_, window)| self.coins(window)).collect();
+		let spends: Vec<Spend<'_>> = spends
+			.into_iter()
+			.zip(&coins)
+			.map(|((own, window), coins)| Spend {
+				ring: Ring { window, coins },
+				// Outside of the window there is no coin with these secrets.
+				place: own.number.wrapping_sub(window.start(self.domain.size)) as u32,
 				spend_key: Zeroizing::new(own.spend_key),
 				opening: own.opening.clone(),
 			})
 			.collect();
 		let plan = Plan {
-			domain: &domain,
-			matured,
+			domain: &self.domain,
+			matured: self.matured,
 			spends: &spends,
 			outputs: &outputs,
 			fee,
 			fee_to: shape.fee_to,
 			target: shape.target,
-			era,
-			era_hash,
+			era: ERA,
+			era_hash: self.era_hash,
 		};
-		let bundle = build_bundle(&plan, &mut rng)?;
-		drop(spends);
-		this.bundle = bundle;
-		Ok(this)
+		build_bundle(&plan, rng)
 	}
 
 	/// The coins of a window.

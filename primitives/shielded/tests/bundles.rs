@@ -1,5 +1,7 @@
 //! Valid bundles of every shape are accepted.
 
+#![allow(clippy::unwrap_used)]
+
 use codec::{Encode, MaxEncodedLen};
 use io_shielded::{
 	sample::{Sample, Shape},
@@ -60,6 +62,6 @@ fn should_accept_rings_of_1024() {
 fn should_bound_the_encoding() {
 	assert_eq!(
 		Bundle::max_encoded_len(),
-		1 + 4 * (72 + 2 + 1216) + 1 + 4 * 202 + 8 + 33 + 41 + 4 + 2 + 800
+		1 + 4 * (72 + 2 + 1216) + 1 + 4 * 202 + 8 + 33 + 73 + 4 + 2 + 800
 	);
 }

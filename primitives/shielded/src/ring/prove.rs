@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 use crate::{
 	bundle::{proper_point, Coin},
 	error::Error,
-	generators::generators,
+	generators::{generators, Generators},
 	transcript,
 	window::{RingSize, BASE},
 };
@@ -52,15 +52,26 @@ pub(crate) struct Statement<'a> {
 pub(crate) fn prove<R: RngCore + CryptoRng>(
 	statement: &Statement<'_>,
 	witness: &Witness<'_>,
+	transcript: Transcript,
+	rng: &mut R,
+) -> Result<Vec<u8>, Error> {
+	let (keys, commitments) = ring(statement.coins, statement.size.places() as usize)?;
+	check(statement, witness, &keys, &commitments)?;
+	prove_unchecked(generators(), statement, witness, transcript, rng)
+}
+
+/// As [`prove`], with any witness. A wrong one gives a proof that does not hold, and may give secrets away.
+pub(super) fn prove_unchecked<R: RngCore + CryptoRng>(
+	generators: &Generators,
+	statement: &Statement<'_>,
+	witness: &Witness<'_>,
 	mut transcript: Transcript,
 	rng: &mut R,
 ) -> Result<Vec<u8>, Error> {
 	let Statement { size, coins, tag, .. } = statement;
 	let (digits, places) = (size.digits(), size.places() as usize);
-	let generators = generators();
 	let bases = generators.bits.get(..BASE * digits).ok_or(Error::BadRingProof)?;
 	let (keys, commitments) = ring(coins, places)?;
-	check(statement, witness, &keys, &commitments)?;
 
 	let mut rng = transcript
 		.build_rng()
