@@ -1,6 +1,6 @@
 //! What the command line says of this node, and where its defaults differ from the library's.
 
-use clap::{error::ErrorKind, ArgMatches, Command, FromArgMatches};
+use clap::{builder::ArgPredicate, error::ErrorKind, ArgMatches, Command, FromArgMatches};
 use polkadot_omni_node_lib::{
 	extra_subcommand::{DefaultExtraSubcommands, ExtraSubcommand},
 	RunConfig, NODE_VERSION,
@@ -36,20 +36,31 @@ impl polkadot_omni_node_lib::CliConfig for Config {
 	}
 }
 
-/// The library's additional subcommands; on the way it changes the default database.
+/// The library's additional subcommands; on the way it changes defaults of the library.
 #[derive(Debug)]
 pub(crate) struct Subcommand(DefaultExtraSubcommands);
 
-/// ParityDB unless the user says otherwise: the library's own default is RocksDB, because parts of it need that
-/// compiled in.
-fn with_default_database(command: Command) -> Command {
-	const DATABASE: &str = "database";
-	let command = command.mut_subcommands(with_default_database);
-	if command.get_arguments().any(|arg| arg.get_id() == DATABASE) {
-		command.mut_arg(DATABASE, |arg| arg.default_value("paritydb"))
-	} else {
-		command
-	}
+/// Arguments whose default differs from the library's own.
+fn with_our_defaults(command: Command) -> Command {
+	let command = command.mut_subcommands(with_our_defaults);
+	let names: Vec<_> = command.get_arguments().map(|arg| arg.get_id().clone()).collect();
+	names.into_iter().fold(command, |command, name| match name.as_str() {
+		// The library's is RocksDB, because parts of it need that compiled in.
+		"database" => command.mut_arg(name, |arg| arg.default_value("paritydb")),
+		// Blocks of our runtime prove the relay chain blocks that lie between their relay parent and the tip; the
+		// library's default gives them none. A chain without a relay chain authors in neither way, and warns of any choice.
+		"authoring" => command.mut_arg(name, |arg| {
+			let lookahead = Some("lookahead");
+			arg.default_value("slot-based").default_value_ifs([
+				("dev", ArgPredicate::IsPresent, lookahead),
+				("dev_block_time", ArgPredicate::IsPresent, lookahead),
+				("instant_seal", ArgPredicate::IsPresent, lookahead),
+			])
+		}),
+		// Our runtime does not say where collators are; the library would ask again and again, and warn each time.
+		"collator_reserved_slots" => command.mut_arg(name, |arg| arg.default_value("0")),
+		_ => command,
+	})
 }
 
 impl FromArgMatches for Subcommand {
@@ -64,7 +75,7 @@ impl FromArgMatches for Subcommand {
 
 impl clap::Subcommand for Subcommand {
 	fn augment_subcommands(command: Command) -> Command {
-		with_default_database(DefaultExtraSubcommands::augment_subcommands(command))
+		with_our_defaults(DefaultExtraSubcommands::augment_subcommands(command))
 	}
 
 	fn augment_subcommands_for_update(command: Command) -> Command {

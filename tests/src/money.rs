@@ -55,24 +55,25 @@ impl Books {
 			.await?
 			.context("no total issuance")?;
 		let issuance: Balance = decode(&issuance)?;
-		// Active stake, value of all pools, what their holders have on hold, pending slashes.
+		// Active stake, value of all pools, what their holders have on hold, pending slashes; what redelegated stake still
+		// answers with, and how much of that is noted where it is now.
 		let pools = match chain.storage(&chain.key("IoStaking", "Total")?, hash).await? {
-			Some(bytes) => decode::<[Compact<u128>; 4]>(&bytes)?.map(|sum| sum.0),
-			None => [0; 4],
+			Some(bytes) => decode::<[Compact<u128>; 6]>(&bytes)?.map(|sum| sum.0),
+			None => [0; 6],
 		};
-		let [_, value, held, pending] = pools;
-		let supply = (issuance + value + pending)
-			.checked_sub(held)
+		let [_, value, held, pending, moved, noted] = pools;
+		let supply = (issuance + value + pending + moved)
+			.checked_sub(held + noted)
 			.with_context(|| format!("block {block}: holds of {held} exceed all money"))?;
 		let books = Books { block, accounts, holds, issuance, supply };
 		books.check()?;
 		Ok(books)
 	}
 
-	/// Reads them at the best block.
+	/// Reads them at the newest finalised block.
 	pub async fn now(chain: &Chain) -> Result<Books> {
-		let best = chain.best().await?;
-		Books::at(chain, best).await
+		let last = chain.finalised().await?;
+		Books::at(chain, last).await
 	}
 
 	/// Free money of an account.
