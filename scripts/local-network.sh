@@ -166,8 +166,14 @@ at = (1, 2, 4)[head[0] & 3] + 32
 mode = head[at] & 3
 print(int.from_bytes(head[at:at + (1, 2, 4)[mode]], "little") >> 2)'
 }
-height() { printf '%d\n' "$(rpc "$1" chain_getHeader "${2:-[]}" | jq -re .number)"; }
-finalised() { height "$1" "[$(rpc "$1" chain_getFinalizedHead)]"; }
+height() {
+	local number
+	number="$(rpc "$1" chain_getHeader "${2:-[]}" | jq -re .number)" && printf '%d\n' "$number"
+}
+finalised() {
+	local hash
+	hash="$(rpc "$1" chain_getFinalizedHead)" && height "$1" "[$hash]"
+}
 is_included() { [ "$(included)" -ge 1 ]; }
 is_finalised() { [ "$(finalised "$(port collator-alice rpc)")" -ge 1 ]; }
 

@@ -51,10 +51,12 @@ fn with_our_defaults(command: Command) -> Command {
 		// library's default gives them none. A chain without a relay chain authors in neither way, and warns of any choice.
 		"authoring" => command.mut_arg(name, |arg| {
 			let lookahead = Some("lookahead");
+			// A flag counts as present even if it is not given: it is false then.
+			let given = || ArgPredicate::Equals("true".into());
 			arg.default_value("slot-based").default_value_ifs([
-				("dev", ArgPredicate::IsPresent, lookahead),
+				("dev", given(), lookahead),
+				("instant_seal", given(), lookahead),
 				("dev_block_time", ArgPredicate::IsPresent, lookahead),
-				("instant_seal", ArgPredicate::IsPresent, lookahead),
 			])
 		}),
 		// Our runtime does not say where collators are; the library would ask again and again, and warn each time.
@@ -90,5 +92,37 @@ impl clap::Subcommand for Subcommand {
 impl ExtraSubcommand for Subcommand {
 	fn handle(self, config: &RunConfig) -> sc_cli::Result<()> {
 		self.0.handle(config)
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use clap::{Arg, ArgAction};
+
+	/// The arguments of the library that matter here, as it declares them.
+	fn authoring(args: &[&str]) -> Option<String> {
+		let flag = |name| Arg::new(name).long(name).action(ArgAction::SetTrue);
+		let command = Command::new("io-node").args([
+			flag("dev"),
+			flag("instant_seal"),
+			Arg::new("dev_block_time").long("dev-block-time"),
+			Arg::new("authoring").long("authoring").default_value("lookahead"),
+		]);
+		let args = ["io-node"].iter().chain(args);
+		with_our_defaults(command).get_matches_from(args).get_one("authoring").cloned()
+	}
+
+	#[test]
+	fn should_author_by_slots_when_nothing_else_is_said() {
+		assert_eq!(authoring(&[]).as_deref(), Some("slot-based"));
+		assert_eq!(authoring(&["--authoring", "lookahead"]).as_deref(), Some("lookahead"));
+	}
+
+	#[test]
+	fn should_keep_the_library_quiet_when_there_is_no_relay_chain() {
+		for args in [&["--dev"][..], &["--instant_seal"], &["--dev-block-time", "500"]] {
+			assert_eq!(authoring(args).as_deref(), Some("lookahead"), "{args:?}");
+		}
 	}
 }

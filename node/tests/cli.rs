@@ -70,14 +70,6 @@ fn should_say_what_to_do_when_no_chain_is_named() {
 }
 
 #[test]
-fn should_author_by_slots_when_nothing_else_is_said() {
-	let output = run(&["--help"]);
-	assert!(output.status.success());
-	let said = String::from_utf8_lossy(&output.stdout);
-	assert!(said.contains("[default: slot-based]"), "{said}");
-}
-
-#[test]
 fn should_export_a_spec_when_chain_is_local() {
 	let output = run(&["export-chain-spec", "--chain", "local"]);
 	if !has_runtime() {

@@ -86,7 +86,7 @@ impl Network {
 	pub async fn connect(&self, node: &str) -> Result<Chain> {
 		let url = self.url(node)?;
 		let mut last = None;
-		for _ in 0..120 {
+		for _ in 0..300 {
 			match Chain::connect(&url).await {
 				Ok(chain) => return Ok(chain),
 				Err(error) => last = Some(error),

@@ -15,6 +15,26 @@ use crate::{
 /// How long the chain stands still.
 const STALL: Duration = Duration::from_secs(60);
 
+/// Both collators are killed at once, and go on where they were.
+pub(super) async fn restart(world: &mut World) -> Result<()> {
+	let before = world.chain.finalised().await?;
+	let hash = world.chain.block_hash(before).await?;
+	world.network()?.kill(&[FIRST, SECOND]).await?;
+	world.network()?.start(&[FIRST, SECOND]).await?;
+	world.reconnect().await?;
+	ensure!(world.chain.block_hash(before).await? == hash, "finalised block {before} has gone");
+	let begun = Instant::now();
+	while world.chain.finalised().await? < before + 3 {
+		ensure!(begun.elapsed() < STALL * 5, "the chain did not go on");
+		tokio::time::sleep(Duration::from_millis(500)).await;
+	}
+	world.step(format!(
+		"killed at finalised block {before}; three more are finalised {:.0} s after the collators answered again",
+		begun.elapsed().as_secs_f32()
+	));
+	catches_up(world).await
+}
+
 /// One collator is killed, then both, each time with a job in flight.
 pub(super) async fn collators(world: &mut World) -> Result<()> {
 	let market = world.market("collators", 3).await?;

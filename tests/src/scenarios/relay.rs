@@ -12,38 +12,41 @@ use crate::{
 	world::World,
 };
 
+/// How far back the relay chain is looked at, in its blocks.
+const RELAY_BLOCKS: u32 = 60;
 /// Blocks that must be included and finalised one after another.
 const BLOCKS: u32 = 8;
 
 /// Blocks are included without a gap, a few relay chain blocks after the one they were built upon, and then final.
 pub(super) async fn inclusion(world: &mut World) -> Result<()> {
-	let network = world.network()?;
-	let (begun, first) = (Instant::now(), world.chain.finalised().await?);
-	let from = network.relay.finalised().await?;
+	let begun = Instant::now();
 	let limit = world.node.block_time() * BLOCKS * 4 + Duration::from_secs(60);
-	while world.chain.finalised().await? < first + BLOCKS {
+	while world.chain.finalised().await? < BLOCKS {
 		ensure!(begun.elapsed() < limit, "{BLOCKS} blocks were not finalised within {limit:?}");
 		tokio::time::sleep(Duration::from_millis(500)).await;
 	}
-	let took = begun.elapsed();
-	// Our node finalises what a finalised relay chain block includes.
+	let network = world.network()?;
 	let to = network.relay.finalised().await?;
-	let seen = network.inclusions(from, to).await?;
+	let seen = network.inclusions(to.saturating_sub(RELAY_BLOCKS).max(1), to).await?;
 	ensure!(seen.len() >= BLOCKS as usize, "only {} blocks were included", seen.len());
 	for pair in seen.windows(2) {
 		ensure!(pair[1].block == pair[0].block + 1, "a block is missing between {pair:?}");
 	}
+	let (first, last) = (seen.first().context("none")?, seen.last().context("none")?);
 	let lag = |i: &Inclusion| i.included - i.relay_parent;
 	let (least, most) = (seen.iter().map(lag).min(), seen.iter().map(lag).max());
-	let unfinished = world.chain.best().await?.saturating_sub(world.chain.finalised().await?);
+	let (best, finalised) = (world.chain.best().await?, world.chain.finalised().await?);
 	world.step(format!(
-		"{} blocks included in {} relay chain blocks, each {} to {} of those after its relay parent; one is finalised every {:.1} s; \
-		 the best block is {unfinished} ahead of the finalised one",
-		seen.len(),
-		to - from + 1,
+		"blocks {} to {} are included in relay chain blocks {} to {}, one every {:.2} of those, {} to {} after its relay parent; \
+		 the best block {best} is {} ahead of the finalised one",
+		first.block,
+		last.block,
+		first.included,
+		last.included,
+		f64::from(last.included - first.included) / f64::from(last.block - first.block),
 		least.context("none")?,
 		most.context("none")?,
-		took.as_secs_f32() / BLOCKS as f32,
+		best.saturating_sub(finalised),
 	));
 	Ok(())
 }
