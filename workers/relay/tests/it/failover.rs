@@ -1,0 +1,147 @@
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use io_mesh::{
+	Peer,
+	blob::{FetchConfig, FetchReport, fetch},
+	metrics::Metrics,
+	tunnel::{TunnelConfig, TunnelServer, connect},
+};
+use tokio::{
+	io::{AsyncReadExt, AsyncWriteExt},
+	net::TcpListener,
+};
+
+use crate::support::*;
+
+const SIZE: usize = 200 << 20;
+
+fn assert_exact(report: &FetchReport, served: &Served, to: &std::path::Path) {
+	assert!(std::fs::read(to).unwrap() == served.bytes);
+	let came: u64 = report.by_lane.iter().flatten().sum();
+	assert_eq!(came + report.resumed, served.content.size, "{report:?}");
+	assert_eq!(report.corrupt, 0);
+	println!("worst gap {:?}, {report:?}", report.worst_gap);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn should_lose_and_double_nothing_when_a_relay_is_killed_during_a_transfer() {
+	let served = serve(random(SIZE));
+	let (first, second) = (relay(0, anywhere()).await, relay(1, anywhere()).await);
+	let urls = [first.url().to_owned(), second.url().to_owned()];
+	let relays = [&urls[0][..], &urls[1]];
+	let worker = node(WORKER, &relays, vec![served.server.clone()]).await;
+	let client = node(CLIENT, &relays, vec![]).await;
+	let session = session(&client, &worker).await;
+	let to = served.folder.path().join("copy");
+	let fault = async {
+		wait_for(&client, SIZE as u64 / 5).await;
+		drop(first);
+	};
+	let fetched = fetch(&[&session], served.content, &to, FetchConfig::default());
+	let both = async { tokio::join!(fetched, fault).0 };
+	let report = tokio::time::timeout(LIMIT, both).await.unwrap().unwrap();
+	assert_exact(&report, &served, &to);
+	assert!(report.by_lane[0].iter().all(|bytes| *bytes > 0), "{report:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn should_lose_and_double_nothing_when_a_relay_hangs_during_a_transfer() {
+	let served = serve(random(SIZE / 4));
+	let (first, second) = (relay(0, anywhere()).await, relay(1, anywhere()).await);
+	let tap = Wiretap::before(first.listening().unwrap()).await;
+	let relays = [&tap.url[..], second.url()];
+	let worker = node(WORKER, &relays, vec![served.server.clone()]).await;
+	let client = node(CLIENT, &relays, vec![]).await;
+	let session = session(&client, &worker).await;
+	let to = served.folder.path().join("copy");
+	let fault = async {
+		wait_for(&client, served.content.size / 5).await;
+		tap.state.open.send_replace(false);
+	};
+	let fetched = fetch(&[&session], served.content, &to, FetchConfig::default());
+	let both = async { tokio::join!(fetched, fault).0 };
+	let report = tokio::time::timeout(LIMIT, both).await.unwrap().unwrap();
+	assert_exact(&report, &served, &to);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn should_go_on_when_both_relays_were_killed_and_came_back() {
+	let served = serve(random(SIZE / 4));
+	let relays = [relay(0, anywhere()).await, relay(1, anywhere()).await];
+	let urls = relays.each_ref().map(|relay| relay.url().to_owned());
+	let listening = relays.each_ref().map(|relay| relay.listening().unwrap());
+	let urls = [&urls[0][..], &urls[1]];
+	let worker = node(WORKER, &urls, vec![served.server.clone()]).await;
+	let client = node(CLIENT, &urls, vec![]).await;
+	let session = session(&client, &worker).await;
+	let to = served.folder.path().join("copy");
+	let fault = async {
+		wait_for(&client, served.content.size / 5).await;
+		drop(relays);
+		tokio::time::sleep(Duration::from_secs(2)).await;
+		[relay(0, listening[0]).await, relay(1, listening[1]).await]
+	};
+	let fetched = fetch(&[&session], served.content, &to, FetchConfig::default());
+	let both = async { tokio::join!(fetched, fault) };
+	let (report, _relays) = tokio::time::timeout(LIMIT, both).await.unwrap();
+	assert_exact(&report.unwrap(), &served, &to);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn should_carry_a_tunnel_on_when_its_relay_is_killed() {
+	let listener = TcpListener::bind(anywhere()).await.unwrap();
+	let services = HashMap::from([((Peer([CLIENT; 32]), 22), listener.local_addr().unwrap())]);
+	tokio::spawn(async move {
+		let (mut from, mut to) = listener.accept().await.unwrap().0.into_split();
+		tokio::io::copy(&mut from, &mut to).await.unwrap();
+	});
+	let (first, second) = (relay(0, anywhere()).await, relay(1, anywhere()).await);
+	let relays = [first.url().to_owned(), second.url().to_owned()];
+	let relays = [&relays[0][..], &relays[1]];
+	let server = Arc::new(TunnelServer::new(Arc::new(services), Metrics::default()));
+	let worker = node(WORKER, &relays, vec![server]).await;
+	let client = node(CLIENT, &relays, vec![]).await;
+	let session = session(&client, &worker).await;
+	let (local, application) = tokio::io::duplex(64 * 1024);
+	let (from, to) = tokio::io::split(local);
+	let (mut read, mut write) = tokio::io::split(application);
+	let sent = random(16 << 20);
+	let mut doomed = [Some(first), Some(second)];
+	let talk = async {
+		let mut back = Vec::new();
+		let send = async {
+			for (number, part) in sent.chunks(1 << 20).enumerate() {
+				if number == 5 {
+					// Whichever relay carries it.
+					drop(doomed[session.ranked()[0].number()].take());
+				}
+				write.write_all(part).await.unwrap();
+			}
+			write.shutdown().await.unwrap();
+		};
+		tokio::join!(send, read.read_to_end(&mut back)).1.unwrap();
+		back
+	};
+	let tunnel = connect(&session, from, to, 22, TunnelConfig::default());
+	let both = async { tokio::join!(tunnel, talk) };
+	let (tunnel, back) = tokio::time::timeout(LIMIT, both).await.unwrap();
+	tunnel.unwrap();
+	assert!(back == sent);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn should_link_directly_when_there_is_no_relay() {
+	let served = serve(random(8 << 20));
+	let worker = io_mesh::Mesh::builder()
+		.admission(Arc::new(registered()))
+		.protocol(served.server.clone())
+		.lane(lane(WORKER, 0, None).await)
+		.start()
+		.unwrap();
+	let client = io_mesh::Mesh::builder().lane(lane(CLIENT, 0, None).await).start().unwrap();
+	let session = session(&client, &worker).await;
+	let to = served.folder.path().join("copy");
+	let report = fetch(&[&session], served.content, &to, FetchConfig::default()).await.unwrap();
+	assert_exact(&report, &served, &to);
+	assert!(session.lanes()[0].link().unwrap().status().direct);
+}
