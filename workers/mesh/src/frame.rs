@@ -1,6 +1,6 @@
 //! Frames: a length of four bytes (little-endian) and a SCALE value. Every reader says how long a frame may be.
 
-use codec::{DecodeAll, Encode};
+use codec::{Decode, DecodeAll, Encode};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::Error;
@@ -25,7 +25,7 @@ pub fn encode<T: Encode>(value: &T) -> Result<Vec<u8>, Error> {
 }
 
 /// Reads one frame of at most `most` bytes. A longer one is an error before anything is allocated for it.
-pub async fn read<T: DecodeAll>(
+pub async fn read<T: Decode>(
 	from: &mut (impl AsyncRead + Unpin),
 	most: usize,
 ) -> Result<T, Error> {
@@ -39,7 +39,7 @@ pub async fn read<T: DecodeAll>(
 }
 
 /// Reads a value from all of the bytes.
-pub fn decode<T: DecodeAll>(bytes: &[u8]) -> Result<T, Error> {
+pub fn decode<T: Decode>(bytes: &[u8]) -> Result<T, Error> {
 	T::decode_all(&mut &bytes[..]).map_err(|_| Error::Protocol("a frame cannot be understood"))
 }
 

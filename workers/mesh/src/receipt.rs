@@ -3,7 +3,6 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use codec::Encode;
 use io_primitives::mesh::{Receipt, SignedReceipt};
 use sp_core::{H256, Pair, ed25519, sr25519};
 use tokio::io::AsyncWriteExt;
@@ -116,6 +115,8 @@ impl Meter {
 
 #[cfg(test)]
 mod tests {
+	use codec::Encode;
+
 	use super::*;
 
 	#[test]

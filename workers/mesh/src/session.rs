@@ -11,7 +11,7 @@ use std::{
 	time::{Duration, Instant},
 };
 
-use codec::{DecodeAll, Encode};
+use codec::{Decode, Encode};
 use futures::{StreamExt, stream::FuturesUnordered};
 use tokio::{io::AsyncWriteExt, sync::watch};
 use tokio_util::task::AbortOnDropHandle;
@@ -286,7 +286,7 @@ impl MeshSession {
 	) -> Result<A, Error>
 	where
 		Q: Encode,
-		A: DecodeAll,
+		A: Decode,
 	{
 		let bytes = frame::encode(question)?;
 		let deadline = tokio::time::Instant::now() + self.config.patience;
@@ -296,7 +296,7 @@ impl MeshSession {
 		}
 	}
 
-	async fn ask<A: DecodeAll>(
+	async fn ask<A: Decode>(
 		&self,
 		protocol: &'static str,
 		question: &[u8],
@@ -347,7 +347,7 @@ impl MeshSession {
 	}
 }
 
-async fn ask_once<A: DecodeAll>(
+async fn ask_once<A: Decode>(
 	link: &dyn Link,
 	protocol: &'static str,
 	question: &[u8],
