@@ -35,7 +35,7 @@ start_chain() {
 	mapfile -t PORTS < <(free_ports 9)
 	RPC_PORT=${DEV_RPC_PORT:-${PORTS[0]}}
 	spawn node "$TARGET/io-node" --dev --tmp --rpc-port "$RPC_PORT" --port "${PORTS[1]}" --prometheus-port "${PORTS[2]}"
-	wait_for 60 'the first block of the dev chain' chain_makes_blocks || { tail -20 "$DEVNET_DIR/node.log" >&2; return 1; }
+	wait_for 180 'the first block of the dev chain' chain_makes_blocks || { tail -20 "$DEVNET_DIR/node.log" >&2; return 1; }
 }
 
 # start_worker NUMBER OPERATOR: makes keys, registers the device with a development account as operator, starts the worker.
@@ -88,5 +88,5 @@ start_devnet() {
 	start_worker 2 charlie
 	start_worker 3 dave
 	announce_gateways
-	wait_for 90 'the heartbeat of every worker' workers_online || { tail -5 "$DEVNET_DIR"/*.log >&2; return 1; }
+	wait_for 180 'the heartbeat of every worker' workers_online || { tail -5 "$DEVNET_DIR"/*.log >&2; return 1; }
 }

@@ -17,8 +17,10 @@ use frame_support::{
 use frame_system::offchain::CreateAuthorizedTransaction;
 use io_primitives::{
 	attestation::{AttestationView, SignedAttestation},
-	Assignment, JobId, Reason, SignedWorkerCall, WorkerKey, WorkerView,
+	shielded::PoolStatus,
+	Assignment, JobId, JobSpec, Reason, SignedWorkerCall, WorkerKey, WorkerView,
 };
+use io_shielded::{Bundle, Coin};
 use pallet_transaction_payment::{FeeDetails, RuntimeDispatchInfo};
 use sp_api::impl_runtime_apis;
 use sp_core::{crypto::KeyTypeId, OpaqueMetadata};
@@ -264,6 +266,26 @@ impl_runtime_apis! {
 		fn attestation_transaction(call: SignedAttestation) -> <Block as BlockT>::Extrinsic {
 			<Runtime as CreateAuthorizedTransaction<pallet_io_attestation::Call<Runtime>>>::create_authorized_transaction(
 				crate::IoAttestation::attestation_call(call).into(),
+			)
+		}
+	}
+
+	impl io_primitives::api::IoShieldedApi<Block, Bundle, Coin> for Runtime {
+		fn pool() -> PoolStatus {
+			crate::IoShielded::pool_status()
+		}
+
+		fn coins(start: u64, count: u32) -> Vec<Coin> {
+			crate::IoShielded::coins(start, count)
+		}
+
+		fn minimum_fee(inputs: u32, windows: u32, outputs: u32, job: Option<JobSpec>) -> u64 {
+			crate::IoShielded::minimum_fee(inputs, windows, outputs, job)
+		}
+
+		fn spend_transaction(bundle: Bundle, job: Option<JobSpec>, stamp: u64) -> <Block as BlockT>::Extrinsic {
+			<Runtime as CreateAuthorizedTransaction<pallet_io_shielded::Call<Runtime>>>::create_authorized_transaction(
+				crate::IoShielded::spend_call(bundle, job, stamp).into(),
 			)
 		}
 	}

@@ -7,6 +7,7 @@ mod emergency;
 mod market;
 mod money;
 pub mod parameters;
+mod shielded;
 mod system;
 mod tools;
 pub mod xcm;

@@ -80,7 +80,7 @@ pub const VERSION: RuntimeVersion = RuntimeVersion {
 	spec_name: alloc::borrow::Cow::Borrowed("io-network"),
 	impl_name: alloc::borrow::Cow::Borrowed("io-network"),
 	authoring_version: 1,
-	spec_version: 1_000,
+	spec_version: 1_001,
 	impl_version: 0,
 	apis: apis::RUNTIME_API_VERSIONS,
 	transaction_version: 1,
@@ -178,6 +178,8 @@ mod runtime {
 	pub type IoJobs = pallet_io_jobs;
 	#[runtime::pallet_index(72)]
 	pub type IoAttestation = pallet_io_attestation;
+	#[runtime::pallet_index(73)]
+	pub type IoShielded = pallet_io_shielded;
 	#[runtime::pallet_index(74)]
 	pub type IoRandomness = randomness;
 	#[runtime::pallet_index(76)]

@@ -267,6 +267,18 @@ impl Chain {
 		self.view("IoJobs", "job", &id.encode()).await
 	}
 
+	/// The indices of a pallet and of one of its calls.
+	pub fn call_index(&self, pallet: &str, name: &str) -> Result<(u8, u8)> {
+		let metadata = self.at.metadata_ref();
+		let found = metadata.pallet_by_name(pallet);
+		let call = found.as_ref().and_then(|found| found.call_variant_by_name(name));
+		found
+			.as_ref()
+			.zip(call)
+			.map(|(found, call)| (found.call_index(), call.index))
+			.with_context(|| format!("the runtime has no call {pallet}.{name}"))
+	}
+
 	/// Key of a storage value, or what the keys of a storage map begin with.
 	pub fn key(&self, pallet: &str, item: &str) -> Result<[u8; 32]> {
 		Ok(self.at.storage().entry((pallet, item))?.key_prefix())

@@ -28,7 +28,7 @@ pub struct Books {
 	pub holds: BTreeMap<(AccountId, HoldId), Balance>,
 	/// Total issuance.
 	pub issuance: Balance,
-	/// Issuance with rewards that no hold shows yet, and without slashes that are still in holds.
+	/// Issuance with rewards that no hold shows yet, and without slashes that are still in holds or owed by stake that moved.
 	pub supply: Balance,
 }
 
@@ -55,14 +55,15 @@ impl Books {
 			.await?
 			.context("no total issuance")?;
 		let issuance: Balance = decode(&issuance)?;
-		// Active stake, value of all pools, what their holders have on hold, pending slashes.
+		// Active stake, value of all pools, what their holders have on hold, pending slashes, with what moved stake answers
+		// elsewhere, and the same as noted.
 		let pools = match chain.storage(&chain.key("IoStaking", "Total")?, hash).await? {
-			Some(bytes) => decode::<[Compact<u128>; 4]>(&bytes)?.map(|sum| sum.0),
-			None => [0; 4],
+			Some(bytes) => decode::<[Compact<u128>; 6]>(&bytes)?.map(|sum| sum.0),
+			None => [0; 6],
 		};
-		let [_, value, held, pending] = pools;
-		let supply = (issuance + value + pending)
-			.checked_sub(held)
+		let [_, value, held, pending, moved, noted] = pools;
+		let supply = (issuance + value + pending + moved)
+			.checked_sub(held + noted)
 			.with_context(|| format!("block {block}: holds of {held} exceed all money"))?;
 		let books = Books { block, accounts, holds, issuance, supply };
 		books.check()?;

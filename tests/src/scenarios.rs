@@ -10,7 +10,9 @@ mod matmul;
 mod node_restart;
 mod parallel;
 mod programs;
+mod shielded;
 mod silent;
+mod staking;
 mod toolchains;
 
 use std::time::Duration;
@@ -54,6 +56,8 @@ pub fn all() -> Vec<Scenario> {
 		"programs", "programs that loop, allocate, flood, exit, connect or are none settle with the documented code", 300, programs::run;
 		"matmul", "products of matrices: agreed on, proven in zero knowledge, disputed with one wrong entry", 400, matmul::run;
 		"attest", "devices prove their computing power, cheats are slashed, jobs go to the proven", 600, attest::run;
+		"staking", "delegators earn; a device cheats, and who was in the pool, leaves it or moved pays, to the unit, but nobody who joined later", 400, staking::run;
+		"shielded", "private payments, a job paid out of the pool; the chain shows neither who, whom nor how much", 600, shielded::run;
 		"toolchains", "programs of other toolchains run", 240, toolchains::run;
 		"cancel", "the requester cancels a job that nobody takes", 120, ending::cancel;
 		"expire", "a job that fits nobody expires", 180, ending::expire;

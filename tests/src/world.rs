@@ -279,13 +279,7 @@ impl World {
 			vec![("class", Value::u128(class.into())), ("info", info)],
 		);
 		let mut calls = vec![call_value("Sudo", "sudo", vec![("call", set_class)])];
-		for party in operators.iter().chain([&requester]) {
-			calls.push(call_value(
-				"Balances",
-				"transfer_keep_alive",
-				vec![("dest", address(&party.account)), ("value", Value::u128(PURSE))],
-			));
-		}
+		calls.extend(operators.iter().chain([&requester]).map(purse_for));
 		let batch = call("Utility", "batch_all", vec![("calls", Value::unnamed_composite(calls))]);
 		let done = self.chain.submit(&batch, &subxt_signer::sr25519::dev::alice()).await?;
 		if let Ok(event) = done.event("Sudo", "Sudid") {
@@ -294,6 +288,18 @@ impl World {
 		let registrations = operators.iter().map(|operator| self.stake(operator));
 		try_join_all(registrations).await?;
 		Ok(Market { class, requester, operators })
+	}
+
+	/// Accounts with money for people who are in no market.
+	pub async fn people(&self, scenario: &str, names: &[&str]) -> Result<Vec<Party>> {
+		let people = names
+			.iter()
+			.map(|name| Party::new(&self.uri(&format!("{scenario}/{name}"))))
+			.collect::<Result<Vec<_>>>()?;
+		let calls = people.iter().map(purse_for).collect::<Vec<_>>();
+		let batch = call("Utility", "batch_all", vec![("calls", Value::unnamed_composite(calls))]);
+		self.chain.submit(&batch, &subxt_signer::sr25519::dev::alice()).await?;
+		Ok(people)
 	}
 
 	/// Makes an account an operator.
@@ -605,6 +611,12 @@ impl World {
 	pub fn job_limit(&self, blocks: u32) -> Duration {
 		self.node.block_time() * blocks + Duration::from_secs(60)
 	}
+}
+
+/// The call that gives somebody money.
+fn purse_for(party: &Party) -> Value {
+	let args = vec![("dest", address(&party.account)), ("value", Value::u128(PURSE))];
+	call_value("Balances", "transfer_keep_alive", args)
 }
 
 /// Writes a file that only its owner can read.

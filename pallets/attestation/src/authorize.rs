@@ -1,9 +1,10 @@
 //! Which calls of devices are valid. The pool, the off-chain worker and the dispatch ask the same questions. Only whether a
 //! proof is right is left to the dispatch: whoever signs a wrong one answers for it there.
 
+use codec::Encode;
 use frame_support::{ensure, traits::Get, weights::Weight};
 use io_primitives::{
-	attestation::{AttestationCall, SignedAttestation, ENROLMENT_BLOCKS},
+	attestation::{AttestationCall, ProofBytes, SignedAttestation, ENROLMENT_BLOCKS},
 	call::refusal,
 	BlockNumber, WorkerKey,
 };
@@ -23,7 +24,9 @@ pub const MAX_CALL_VALIDITY: BlockNumber = 14_400;
 impl<T: Config> Pallet<T> {
 	/// Whether a signed call of a device would be accepted into the next block, and with what place in the pool. The
 	/// cheapest checks come first, the signature last.
-	pub fn check_attestation(signed: &SignedAttestation) -> TransactionValidity {
+	pub fn check_attestation<Proof: Encode + AsRef<[u8]>>(
+		signed: &SignedAttestation<Proof>,
+	) -> TransactionValidity {
 		let SignedAttestation { worker, call, valid_until, signature } = signed;
 		let now = Self::now();
 		ensure!(now <= *valid_until, InvalidTransaction::Stale);
@@ -56,9 +59,9 @@ impl<T: Config> Pallet<T> {
 	}
 
 	/// Checks a call against the state. Returns for how many blocks it may be of use.
-	fn check_call(
+	fn check_call<Proof: AsRef<[u8]>>(
 		worker: &WorkerKey,
-		call: &AttestationCall,
+		call: &AttestationCall<Proof>,
 		now: BlockNumber,
 	) -> Result<BlockNumber, Error<T>> {
 		match call {
@@ -76,12 +79,12 @@ impl<T: Config> Pallet<T> {
 				Ok(open.last_slot.saturating_sub(clock.slot).saturated_into())
 			},
 			AttestationCall::Reveal { window, challenge, device, proof } => {
-				let len = proof.len();
+				let len = proof.as_ref().len();
 				let found = Self::check_reveal(worker, *window, *challenge, *device, len, now)?;
 				Ok(found.deadline.saturating_sub(now))
 			},
 			AttestationCall::SettleProduct { job, proof } => {
-				Self::check_settle(worker, *job, proof)?;
+				Self::check_settle(worker, *job, proof.as_ref())?;
 				Ok(BlockNumber::MAX)
 			},
 		}
@@ -90,7 +93,7 @@ impl<T: Config> Pallet<T> {
 	/// [`Self::check_attestation`] for the `authorize` attribute. The whole weight is spent.
 	pub(crate) fn authorize_attestation(
 		worker: &WorkerKey,
-		call: AttestationCall,
+		call: AttestationCall<&ProofBytes>,
 		valid_until: BlockNumber,
 		signature: &sr25519::Signature,
 	) -> TransactionValidityWithRefund {

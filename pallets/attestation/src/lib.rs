@@ -562,7 +562,7 @@ pub mod pallet {
 				window: *window,
 				challenge: *challenge,
 				device: *device,
-				proof: proof.clone(),
+				proof,
 			};
 			Pallet::<T>::authorize_attestation(worker, call, *valid_until, signature)
 		})]
@@ -593,7 +593,7 @@ pub mod pallet {
 		#[pallet::weight((Pallet::<T>::settle_weight_limit(proof.len()), Pays::No))]
 		#[pallet::weight_of_authorize(T::WeightInfo::authorize_settle_product(proof.len() as u32))]
 		#[pallet::authorize(|_source, worker, job, proof, valid_until, signature| {
-			let call = AttestationCall::SettleProduct { job: *job, proof: proof.clone() };
+			let call = AttestationCall::SettleProduct { job: *job, proof };
 			Pallet::<T>::authorize_attestation(worker, call, *valid_until, signature)
 		})]
 		pub fn settle_product(

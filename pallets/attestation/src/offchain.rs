@@ -28,21 +28,13 @@ impl<T: Config> Pallet<T> {
 			now,
 			|worker: WorkerKey| (worker, Self::attestation_view(worker)),
 			|workers| AttestRequest { genesis, workers },
-			Self::submit_calls,
+			|answer: AttestResponse| {
+				EXCHANGE.forward(answer.calls, Self::check_attestation, |signed| {
+					let extrinsic =
+						T::create_authorized_transaction(Self::attestation_call(signed).into());
+					SubmitTransaction::<T, Call<T>>::submit_transaction(extrinsic)
+				});
+			},
 		);
-	}
-
-	fn submit_calls(answer: AttestResponse) {
-		for signed in answer.calls {
-			if let Err(error) = Self::check_attestation(&signed) {
-				log::debug!(target: LOG_TARGET, "a gateway's call is refused: {error:?}");
-				continue;
-			}
-			let call: Call<T> = Self::attestation_call(signed);
-			let extrinsic = T::create_authorized_transaction(call.into());
-			if SubmitTransaction::<T, Call<T>>::submit_transaction(extrinsic).is_err() {
-				log::debug!(target: LOG_TARGET, "the pool has the call already");
-			}
-		}
 	}
 }

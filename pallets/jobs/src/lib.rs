@@ -630,7 +630,8 @@ pub mod pallet {
 		#[pallet::weight(T::WeightInfo::submit(spec.encoded_size() as u32))]
 		pub fn submit(origin: OriginFor<T>, spec: JobSpec) -> DispatchResult {
 			let requester = ensure_signed(origin)?;
-			Self::do_submit(requester, spec)
+			Self::do_submit(requester, spec)?;
+			Ok(())
 		}
 
 		/// Withdraws a job. Everything is given back.

@@ -36,21 +36,13 @@ impl<T: Config> Pallet<T> {
 			now,
 			sync,
 			|workers| SyncRequest { genesis, best: now, workers },
-			Self::submit_calls,
+			|answer: SyncResponse| {
+				EXCHANGE.forward(answer.calls, Self::check_worker_call, |signed| {
+					let extrinsic =
+						T::create_authorized_transaction(Self::worker_call(signed).into());
+					SubmitTransaction::<T, Call<T>>::submit_transaction(extrinsic)
+				});
+			},
 		);
-	}
-
-	fn submit_calls(answer: SyncResponse) {
-		for signed in answer.calls {
-			if let Err(error) = Self::check_worker_call(&signed) {
-				log::debug!(target: LOG_TARGET, "a gateway's call is refused: {error:?}");
-				continue;
-			}
-			let call: Call<T> = Self::worker_call(signed);
-			let extrinsic = T::create_authorized_transaction(call.into());
-			if SubmitTransaction::<T, Call<T>>::submit_transaction(extrinsic).is_err() {
-				log::debug!(target: LOG_TARGET, "the pool has the call already");
-			}
-		}
 	}
 }

@@ -4,20 +4,21 @@ use codec::Encode;
 use frame_support::{
 	ensure,
 	traits::{fungible::MutateHold, Get},
+	weights::Weight,
 	BoundedVec,
 };
 use io_primitives::{
 	job::{KERNEL_SEED_BYTES, MAX_KERNEL_SIDE, MAX_PRODUCT_SIDE, MAX_REPLICAS},
 	worker::Engine,
-	Balance, JobId, JobSpec, JobState, Kernel, Locators, Price, Program, Replica, ReplicaState,
-	Verification, MAX_INPUT_BYTES, MAX_OUTPUT_BYTES,
+	Balance, JobId, JobSpec, JobState, JobSubmission, Kernel, Locators, Price, Program, Replica,
+	ReplicaState, Verification, MAX_INPUT_BYTES, MAX_OUTPUT_BYTES,
 };
 use sp_runtime::{DispatchError, DispatchResult};
 
 use crate::{
 	settlement::Ending,
 	types::{Job, Trial},
-	Classes, Config, Error, Event, HoldReason, Jobs, NextJobId, Pallet, Specs,
+	Classes, Config, Error, Event, HoldReason, Jobs, NextJobId, Pallet, Specs, WeightInfo,
 };
 
 impl<T: Config> Pallet<T> {
@@ -117,7 +118,10 @@ impl<T: Config> Pallet<T> {
 		Ok(Price { work, fee, deposit, bond_per_replica })
 	}
 
-	pub(crate) fn do_submit(requester: T::AccountId, spec: JobSpec) -> DispatchResult {
+	pub(crate) fn do_submit(
+		requester: T::AccountId,
+		spec: JobSpec,
+	) -> Result<JobId, DispatchError> {
 		let Price { work, fee, deposit, .. } = Self::price(&spec)?;
 		let escrow = work.saturating_add(fee);
 		T::Currency::hold(&HoldReason::JobEscrow.into(), &requester, escrow)?;
@@ -158,7 +162,7 @@ impl<T: Config> Pallet<T> {
 		let class = spec.class;
 		Specs::<T>::insert(id, spec);
 		Self::deposit_event(Event::JobSubmitted { job: id, requester, class, escrow, deposit });
-		Ok(())
+		Ok(id)
 	}
 
 	pub(crate) fn do_cancel(requester: T::AccountId, id: JobId) -> DispatchResult {
@@ -168,5 +172,21 @@ impl<T: Config> Pallet<T> {
 		Self::unfile(id, job.slot);
 		Self::end(id, job, Ending::Cancelled);
 		Ok(())
+	}
+}
+
+/// The money lies in the requester's account like that of any other job: what is left of it at the end is the requester's.
+impl<T: Config> JobSubmission<T::AccountId> for Pallet<T> {
+	fn cost(spec: &JobSpec) -> Result<Balance, DispatchError> {
+		let Price { work, fee, deposit, .. } = Self::price(spec)?;
+		Ok(work.saturating_add(fee).saturating_add(deposit))
+	}
+
+	fn submit(requester: T::AccountId, spec: JobSpec) -> Result<JobId, DispatchError> {
+		Self::do_submit(requester, spec)
+	}
+
+	fn submit_weight(spec: &JobSpec) -> Weight {
+		T::WeightInfo::submit(spec.encoded_size() as u32)
 	}
 }

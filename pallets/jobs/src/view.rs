@@ -103,7 +103,7 @@ impl<T: Config> Pallet<T> {
 			id,
 			requester: outcome.requester.clone(),
 			state: outcome.state,
-			submitted_at: 0,
+			submitted_at: None,
 			next_timer: None,
 			escrow: 0,
 			deposit: 0,
@@ -117,7 +117,7 @@ impl<T: Config> Pallet<T> {
 		JobView {
 			id,
 			state: job.state,
-			submitted_at: job.submitted_at,
+			submitted_at: Some(job.submitted_at),
 			next_timer: Some(job.next_timer(Self::now(), T::AcceptBlocks::get())),
 			escrow: job.escrow,
 			deposit: job.deposit,

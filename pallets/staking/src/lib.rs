@@ -119,6 +119,11 @@ pub mod pallet {
 		#[pallet::constant]
 		type MaxUnbonding: Get<u32>;
 
+		/// Part of a slash that the operator pays alone, as far as its own stake goes. Otherwise who has a hundred times
+		/// its own stake delegated would pay a hundredth of what it does wrong.
+		#[pallet::constant]
+		type FirstLoss: Get<Perbill>;
+
 		/// Blocks from an offence to the payment of its slash; until then it can be cancelled.
 		#[pallet::constant]
 		type SlashDefer: Get<BlockNumber>;
@@ -161,9 +166,14 @@ pub mod pallet {
 	pub mod config_preludes {
 		use super::*;
 		use frame_support::{
-			derive_impl,
+			derive_impl, parameter_types,
 			traits::{ConstU128, ConstU32, ConstU64},
 		};
+
+		parameter_types! {
+			/// Half.
+			pub const FirstLoss: Perbill = Perbill::from_percent(50);
+		}
 
 		/// A configuration for tests, in which no collators are elected.
 		pub struct TestDefaultConfig;
@@ -179,6 +189,7 @@ pub mod pallet {
 			type MaxDelegations = ConstU32<32>;
 			type UnbondingEras = ConstU32<3>;
 			type MaxUnbonding = ConstU32<8>;
+			type FirstLoss = FirstLoss;
 			type SlashDefer = ConstU32<20>;
 			type MaxSlashesPerBlock = ConstU32<16>;
 			type SessionsPerEra = ConstU32<2>;
@@ -551,7 +562,7 @@ pub mod pallet {
 			/// What was burnt.
 			burnt: Balance,
 		},
-		/// A slash was cancelled; the active stake of the pool has it back.
+		/// A slash was cancelled, and given back to those from whom it was taken.
 		SlashCancelled {
 			/// Number of the slash.
 			id: SlashId,
@@ -738,8 +749,9 @@ pub mod pallet {
 			Self::do_withdraw(who, operator)
 		}
 
-		/// Gives a pending slash back: to the operator what it lost alone, to the active stake of the pool the rest. Only for
-		/// the admin origin. Who has unbonded in the meantime gets nothing of it.
+		/// Gives a pending slash back: to the operator what it lost alone, to stake that was leaving or had moved its part, and
+		/// to the active stake of the pool the rest. Only for the admin origin. What was active then and is not any more gets
+		/// nothing of it, and who has joined since gets a part.
 		///
 		/// Parameters: `id`, the number that `SlashReported` told.
 		///

@@ -100,6 +100,7 @@ parameter_types! {
 	pub const Treasury: AccountId = TREASURY;
 	pub const Period: BlockNumber = SESSION;
 	pub const Offset: BlockNumber = 0;
+	pub const FirstLoss: Perbill = Perbill::from_percent(50);
 	pub static SlashDefer: BlockNumber = DEFER;
 	pub static MaxSlashesPerBlock: u32 = 4;
 	pub static MaxDelegations: u32 = 3;
@@ -149,6 +150,7 @@ impl pallet_io_staking::Config for Test {
 	type MaxDelegations = MaxDelegations;
 	type UnbondingEras = ConstU32<UNBONDING>;
 	type MaxUnbonding = ConstU32<MAX_UNBONDING>;
+	type FirstLoss = FirstLoss;
 	type SlashDefer = SlashDefer;
 	type MaxSlashesPerBlock = MaxSlashesPerBlock;
 	type SessionsPerEra = ConstU32<{ ERA / SESSION }>;

@@ -83,6 +83,15 @@ impl Tranche {
 		Some(shares)
 	}
 
+	/// Adds money to all shares. Returns what is left if there are none.
+	pub(crate) fn give(&mut self, value: Balance) -> Balance {
+		if self.shares == 0 {
+			return value;
+		}
+		self.value = self.value.saturating_add(value);
+		0
+	}
+
 	/// Takes `value` out for a holder of `owned` shares, or all that these are worth if that is less. Returns the shares
 	/// that are gone and the money.
 	pub(crate) fn sell(&mut self, value: Balance, owned: Shares) -> (Shares, Balance) {

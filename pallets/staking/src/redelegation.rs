@@ -2,7 +2,8 @@
 //!
 //! The pool keeps what was moved in an era as a tranche of that era's bucket, without any money in it: a slash lowers it
 //! like what leaves. A position has noted what its shares of such a tranche were worth; what they are worth less now,
-//! it owes, and pays by shares of the pool that it is in. Like a slash, this costs the same for any number of delegators.
+//! it owes, and pays by shares of the pool that it is in; what they are worth more, since a slash was cancelled, buys it
+//! shares. Like a slash, this costs the same for any number of delegators.
 
 use frame_support::{
 	ensure,
@@ -15,6 +16,10 @@ use crate::{
 	Config, Delegators, EraIndex, Error, Event, Ledger, Ledgers, Move, Pallet, PositionOf,
 	Positions, Unbonding,
 };
+
+/// Up to so many units that a tranche of moved stake is worth more are roundings of others, and the pool's: a position that
+/// leaves would never be empty otherwise.
+const ROUNDING: Balance = 100;
 
 impl<T: Config> Pallet<T> {
 	pub(crate) fn do_redelegate(
@@ -66,10 +71,10 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// What a position owes to the pools that it left.
-	pub(crate) fn owed(position: &PositionOf<T>) -> Balance {
-		position.moves.iter().fold(0, |sum, step| {
-			sum.saturating_add(step.noted.saturating_sub(Self::move_worth(step)))
+	/// What the moves of a position were worth when it noted that, and what they are worth now.
+	pub(crate) fn noted_and_worth(position: &PositionOf<T>) -> (Balance, Balance) {
+		position.moves.iter().fold((0, 0), |(noted, worth), step| {
+			(noted.saturating_add(step.noted), worth.saturating_add(Self::move_worth(step)))
 		})
 	}
 
@@ -79,8 +84,8 @@ impl<T: Config> Pallet<T> {
 			.map_or(0, |bucket| bucket.moved.worth(step.shares))
 	}
 
-	/// Takes shares of the position for what it owes to pools that it left, and forgets moves that answer for nothing any
-	/// more. The hold is not changed: `sync` does that.
+	/// Takes shares of the position for what it owes to pools that it left, or gives it some for what they gave back, and
+	/// forgets moves that answer for nothing any more. The hold is not changed: `sync` does that.
 	pub(crate) fn collect(
 		who: &T::AccountId,
 		operator: &T::AccountId,
@@ -90,18 +95,16 @@ impl<T: Config> Pallet<T> {
 		if position.moves.is_empty() {
 			return;
 		}
-		let (mut owed, mut kept): (Balance, Balance) = (0, 0);
+		let (noted, worth) = Self::noted_and_worth(position);
 		for step in &mut position.moves {
-			let worth = Self::move_worth(step);
-			owed = owed.saturating_add(step.noted.saturating_sub(worth));
-			kept = kept.saturating_add(worth.saturating_sub(step.noted));
-			step.noted = worth;
+			step.noted = Self::move_worth(step);
 		}
+		let (owed, back) = (noted.saturating_sub(worth), worth.saturating_sub(noted));
 		let paid = Self::sell_any(operator, ledger, position, owed, 0);
+		Self::give_back(ledger, position, back);
 		Self::with_totals(|totals| {
-			totals.noted = totals.noted.saturating_add(kept).saturating_sub(owed);
+			totals.noted = totals.noted.saturating_add(back).saturating_sub(owed);
 		});
-		Self::keep(ledger, kept);
 		if paid < owed {
 			Self::deposit_event(Event::Uncollectable {
 				delegator: who.clone(),
@@ -112,17 +115,27 @@ impl<T: Config> Pallet<T> {
 		Self::forget_moves(position);
 	}
 
-	/// Gives the pool what roundings of others have left in the tranches of moves; the treasury, if nobody is in the pool.
-	fn keep(ledger: &mut Ledger, value: Balance) {
-		if ledger.active.shares > 0 {
-			ledger.active.value = ledger.active.value.saturating_add(value);
-			Self::with_totals(|totals| {
-				totals.active = totals.active.saturating_add(value);
-				totals.value = totals.value.saturating_add(value);
-			});
-		} else if value > 0 {
-			let _ = T::Currency::mint_into(&T::Treasury::get(), value);
+	/// Buys the position shares for what the tranches of its moves are worth more. Little of that is the pool's, or the
+	/// treasury's if nobody is in the pool.
+	fn give_back(ledger: &mut Ledger, position: &mut PositionOf<T>, value: Balance) {
+		if value == 0 {
+			return;
 		}
+		let shares = if value > ROUNDING { ledger.active.buy(value) } else { None };
+		match shares {
+			Some(shares) => position.shares = position.shares.saturating_add(shares),
+			None if ledger.active.shares > 0 => {
+				ledger.active.value = ledger.active.value.saturating_add(value)
+			},
+			None => {
+				let _ = T::Currency::mint_into(&T::Treasury::get(), value);
+				return;
+			},
+		}
+		Self::with_totals(|totals| {
+			totals.active = totals.active.saturating_add(value);
+			totals.value = totals.value.saturating_add(value);
+		});
 	}
 
 	/// Sells active shares, then shares that began to leave in the era `first` or later, for up to `value`. Returns what they

@@ -6,14 +6,16 @@ use frame_support::{
 	storage::with_storage_layer,
 	traits::{fungible::Mutate, Get},
 	weights::WeightMeter,
+	BoundedVec,
 };
 use io_primitives::{Balance, BlockNumber, Offence};
+use sp_core::ConstU32;
 use sp_runtime::{traits::SaturatedConversion, DispatchError, DispatchResult};
 
 use crate::{
 	pool::Division, Bucket, Config, Era, EraIndex, EraStarts, Error, Event, Ledger, Ledgers,
-	Offences, Pallet, PendingSlash, PositionOf, Positions, Queue, SlashId, Slashes, Unbonding,
-	WeightInfo, FIRST_LOSS,
+	Offences, Pallet, PendingSlash, PositionOf, Positions, Queue, SlashId, SlashPart, Slashes,
+	Unbonding, WeightInfo, MAX_SLASH_PARTS,
 };
 
 /// What a slash took.
@@ -22,6 +24,8 @@ struct Taken {
 	amount: Balance,
 	/// What of it the operator lost alone.
 	own: Balance,
+	/// What of it had left the active stake.
+	parts: BoundedVec<SlashPart, ConstU32<MAX_SLASH_PARTS>>,
 }
 
 impl<T: Config> Pallet<T> {
@@ -39,7 +43,7 @@ impl<T: Config> Pallet<T> {
 	/// Takes the offence's amount, or what is left, out of the operator's pool and queues it. Changes nothing and
 	/// returns 0 if nothing can be taken.
 	///
-	/// The operator pays [`FIRST_LOSS`] of it alone, as far as its own stake goes. For the rest all who are in the pool pay
+	/// The operator pays `FirstLoss` of it alone, as far as its own stake goes. For the rest all who are in the pool pay
 	/// in proportion, the operator and those included who began to leave it, or moved stake to another one, in the era in
 	/// which the duty began or later. What is due for withdrawal is safe.
 	pub(crate) fn defer_slash(offence: Offence<T::AccountId>) -> Result<Balance, DispatchError> {
@@ -47,7 +51,7 @@ impl<T: Config> Pallet<T> {
 		frame_support::ensure!(!Offences::<T>::contains_key(offence), Error::<T>::DuplicateOffence);
 		let mut ledger = Ledgers::<T>::get(&operator).ok_or(Error::<T>::NotOperator)?;
 		let mut position = Positions::<T>::get(&operator, &operator);
-		let Taken { amount, own } =
+		let Taken { amount, own, parts } =
 			Self::take(&operator, &mut ledger, position.as_mut(), since, amount);
 		if amount == 0 {
 			return Ok(0);
@@ -73,7 +77,7 @@ impl<T: Config> Pallet<T> {
 			reason,
 			due,
 		});
-		let slash = PendingSlash { operator, amount, own, harmed, reason, due, offence };
+		let slash = PendingSlash { operator, amount, own, parts, harmed, reason, due, offence };
 		Slashes::<T>::insert(id, slash);
 		Ok(amount)
 	}
@@ -89,6 +93,10 @@ impl<T: Config> Pallet<T> {
 		let now = Self::current_era();
 		let first =
 			Self::era_of(since).max(now.saturating_add(1).saturating_sub(T::UnbondingEras::get()));
+		// Callers are benchmarked with a duty of this era. An older one costs a look at each era since, like at a slash.
+		Self::add_weight(
+			T::WeightInfo::poll_skip().saturating_mul(now.saturating_sub(first).into()),
+		);
 		let liable = || -> Vec<_> {
 			(first..=now)
 				.filter_map(|era| Some((era, Unbonding::<T>::get(operator, era)?)))
@@ -105,7 +113,7 @@ impl<T: Config> Pallet<T> {
 			return Taken::default();
 		}
 		let own = position.map_or(0, |position| {
-			Self::sell_any(operator, ledger, position, FIRST_LOSS * amount, first)
+			Self::sell_any(operator, ledger, position, T::FirstLoss::get() * amount, first)
 		});
 
 		let buckets = liable();
@@ -113,15 +121,17 @@ impl<T: Config> Pallet<T> {
 		let from_active = division.next(ledger.active.value);
 		ledger.active.value = ledger.active.value.saturating_sub(from_active);
 		let (mut from_leaving, mut from_moved): (Balance, Balance) = (0, 0);
+		let mut parts = BoundedVec::new();
 		for (era, mut bucket) in buckets {
-			for (tranche, taken) in
-				[(&mut bucket.leaving, &mut from_leaving), (&mut bucket.moved, &mut from_moved)]
-			{
-				let part = division.next(tranche.value);
-				tranche.value = tranche.value.saturating_sub(part);
-				*taken = taken.saturating_add(part);
-			}
+			let leaving = division.next(bucket.leaving.value);
+			bucket.leaving.value = bucket.leaving.value.saturating_sub(leaving);
+			from_leaving = from_leaving.saturating_add(leaving);
+			let moved = division.next(bucket.moved.value);
+			bucket.moved.value = bucket.moved.value.saturating_sub(moved);
+			from_moved = from_moved.saturating_add(moved);
 			Unbonding::<T>::insert(operator, era, bucket);
+			// Older eras first: if there are too many, the last ones are given back to those who stay.
+			let _ = parts.try_push(SlashPart { era, leaving, moved });
 		}
 		ledger.leaving = ledger.leaving.saturating_sub(from_leaving);
 		ledger.pending = ledger.pending.saturating_add(amount);
@@ -132,7 +142,7 @@ impl<T: Config> Pallet<T> {
 			totals.moved = totals.moved.saturating_sub(from_moved);
 			totals.pending = totals.pending.saturating_add(amount);
 		});
-		Taken { amount, own }
+		Taken { amount, own, parts }
 	}
 
 	/// Stores the operator's position after a slash, whose own part leaves the hold at once.
@@ -209,19 +219,28 @@ impl<T: Config> Pallet<T> {
 		Self::deposit_event(Event::SlashApplied { id, operator, paid, burnt });
 	}
 
-	/// Gives a pending slash back: to the operator what it lost alone, to the active stake of the pool the rest. If nobody is
-	/// in it any more, the operator gets all.
+	/// Gives a pending slash back: to the operator what it lost alone, to what leaves or has moved its part, to the active
+	/// stake the rest and what nobody waits for any more. If nobody is in the pool either, the operator gets that.
 	pub(crate) fn return_slash(id: SlashId) -> DispatchResult {
-		let PendingSlash { operator, amount, own, offence, .. } =
+		let PendingSlash { operator, amount, own, parts, offence, .. } =
 			Slashes::<T>::get(id).ok_or(Error::<T>::UnknownSlash)?;
 		let Some(mut ledger) = Ledgers::<T>::get(&operator) else {
 			defensive!("a ledger outlives its pending slashes");
 			return Err(Error::<T>::NotOperator.into());
 		};
 		ledger.pending = ledger.pending.saturating_sub(amount);
-		let shared = if ledger.active.shares == 0 { 0 } else { amount.saturating_sub(own) };
-		ledger.active.value = ledger.active.value.saturating_add(shared);
-		let alone = amount.saturating_sub(shared);
+		let (mut to_leaving, mut to_moved): (Balance, Balance) = (0, 0);
+		for SlashPart { era, leaving, moved } in parts {
+			let Some(mut bucket) = Unbonding::<T>::get(&operator, era) else { continue };
+			let rest = bucket.leaving.give(leaving);
+			to_leaving = to_leaving.saturating_add(leaving.saturating_sub(rest));
+			let rest = bucket.moved.give(moved);
+			to_moved = to_moved.saturating_add(moved.saturating_sub(rest));
+			Unbonding::<T>::insert(&operator, era, bucket);
+		}
+		ledger.leaving = ledger.leaving.saturating_add(to_leaving);
+		let to_pool = amount.saturating_sub(to_leaving).saturating_sub(to_moved);
+		let alone = own.saturating_add(ledger.active.give(to_pool.saturating_sub(own)));
 		match ledger.active.buy(alone) {
 			Some(shares) => {
 				let mut position = match Positions::<T>::get(&operator, &operator) {
@@ -240,8 +259,9 @@ impl<T: Config> Pallet<T> {
 		}
 		Self::forget_slash(id, offence, amount);
 		Self::with_totals(|totals| {
-			totals.active = totals.active.saturating_add(amount);
-			totals.value = totals.value.saturating_add(amount);
+			totals.active = totals.active.saturating_add(to_pool);
+			totals.value = totals.value.saturating_add(to_pool).saturating_add(to_leaving);
+			totals.moved = totals.moved.saturating_add(to_moved);
 		});
 		Ledgers::<T>::insert(&operator, ledger);
 		Self::deposit_event(Event::SlashCancelled { id, operator, amount });

@@ -20,13 +20,13 @@ pub type EraIndex = u32;
 
 /// An operator bonds at most so many times its own stake.
 pub const LEVERAGE: Balance = 5;
-/// Part of a slash that the operator pays alone, as far as its own stake goes. Otherwise who has a hundred times its own
-/// stake delegated would pay a hundredth of what it does wrong.
-pub const FIRST_LOSS: Perbill = Perbill::from_percent(50);
 /// Most seats in the collator set.
 pub const MAX_COLLATORS: u32 = 64;
 /// Most redelegations for which the stake of one position still answers elsewhere.
 pub const MAX_MOVES: u32 = 4;
+/// Eras of leaving stake to which a cancelled slash is given back. A job of a day began six eras ago, and no duty is longer by
+/// default.
+pub const MAX_SLASH_PARTS: u32 = 8;
 
 /// The pool of an operator: all that bonding and slashing need of it, in one item.
 #[derive(
@@ -390,6 +390,31 @@ pub struct ElectionTotals {
 	pub work: u128,
 }
 
+/// What a slash took of stake that had left the pool in one era.
+#[derive(
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+	Clone,
+	Copy,
+	PartialEq,
+	Eq,
+	Debug,
+)]
+pub struct SlashPart {
+	/// The era.
+	#[codec(compact)]
+	pub era: EraIndex,
+	/// Of what was unbonded.
+	#[codec(compact)]
+	pub leaving: Balance,
+	/// Of what was redelegated.
+	#[codec(compact)]
+	pub moved: Balance,
+}
+
 /// A slash that waits for the end of its deferral.
 #[derive(
 	Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo, Clone, PartialEq, Eq, Debug,
@@ -403,6 +428,8 @@ pub struct PendingSlash<AccountId> {
 	/// What of it the operator lost before the pool was asked.
 	#[codec(compact)]
 	pub own: Balance,
+	/// What of it was leaving or had been moved, by eras.
+	pub parts: BoundedVec<SlashPart, ConstU32<MAX_SLASH_PARTS>>,
 	/// Who gets up to half of it, and how much at most.
 	pub harmed: Option<(AccountId, Balance)>,
 	/// Why.

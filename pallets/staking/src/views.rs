@@ -51,8 +51,10 @@ impl<T: Config> Pallet<T> {
 		Positions::<T>::iter_prefix(&delegator)
 			.filter_map(|(operator, position)| {
 				let ledger = Ledgers::<T>::get(&operator)?;
+				let (noted, answers) = Self::noted_and_worth(&position);
 				let all = Self::worth(&operator, &ledger, &position)
-					.saturating_sub(Self::owed(&position));
+					.saturating_add(answers)
+					.saturating_sub(noted);
 				Some(PositionView {
 					worth: ledger.active.worth(position.shares),
 					unbonding: position

@@ -6,7 +6,8 @@ use codec::Codec;
 use crate::{
 	attestation::{AttestationView, SignedAttestation},
 	call::SignedWorkerCall,
-	job::{Assignment, JobId},
+	job::{Assignment, JobId, JobSpec},
+	shielded::PoolStatus,
 	worker::{Reason, WorkerKey, WorkerView},
 };
 
@@ -29,5 +30,18 @@ sp_api::decl_runtime_apis! {
 		fn attestation(worker: WorkerKey) -> AttestationView<AccountId>;
 		/// The extrinsic that carries the call, ready to be submitted.
 		fn attestation_transaction(call: SignedAttestation) -> Block::Extrinsic;
+	}
+
+	/// What a wallet of the shielded pool needs of a node. Nothing here asks for single coins or tags: a node that answers
+	/// must not learn which are whose.
+	pub trait IoShieldedApi<Bundle, Coin> where Bundle: Codec, Coin: Codec {
+		/// How the pool stands.
+		fn pool() -> PoolStatus;
+		/// At most 4,096 coins, from coin number `start` on.
+		fn coins(start: u64, count: u32) -> Vec<Coin>;
+		/// The least fee of an unsigned bundle with that many inputs, different windows and outputs, in millionths of a coin.
+		fn minimum_fee(inputs: u32, windows: u32, outputs: u32, job: Option<JobSpec>) -> u64;
+		/// The extrinsic that carries an unsigned bundle, ready to be submitted.
+		fn spend_transaction(bundle: Bundle, job: Option<JobSpec>, stamp: u64) -> Block::Extrinsic;
 	}
 }

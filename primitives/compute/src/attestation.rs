@@ -77,11 +77,13 @@ pub struct ClassParams {
 	pub bond_per_lane: Balance,
 }
 
-/// One call of a device. The index of a variant is the `call_kind` of the signed payload.
+/// One call of a device. The index of a variant is the `call_kind` of the signed payload. `Proof` is [`ProofBytes`], or a
+/// reference where the call is only looked at.
 #[derive(
 	Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo, Clone, PartialEq, Eq, Debug,
 )]
-pub enum AttestationCall {
+#[scale_info(skip_type_params(Proof))]
+pub enum AttestationCall<Proof = ProofBytes> {
 	/// This device will take part in windows, each of its rounds having so many lanes. Replaces an earlier enrolment.
 	#[codec(index = 0)]
 	Enrol {
@@ -122,7 +124,7 @@ pub enum AttestationCall {
 		/// The device.
 		device: DeviceIndex,
 		/// See `io_tflops`.
-		proof: ProofBytes,
+		proof: Proof,
 	},
 	/// Here is the zero-knowledge proof of a job's product.
 	#[codec(index = 4)]
@@ -130,11 +132,11 @@ pub enum AttestationCall {
 		/// The job.
 		job: JobId,
 		/// See `io_tflops`.
-		proof: ProofBytes,
+		proof: Proof,
 	},
 }
 
-impl AttestationCall {
+impl<Proof: Encode> AttestationCall<Proof> {
 	/// The bytes to sign: `SCALE(tag, genesis_hash, blake2_256(SCALE(call)), valid_until)`. The call is hashed because a
 	/// proof can be long.
 	pub fn payload(&self, genesis: H256, valid_until: BlockNumber) -> Vec<u8> {
@@ -147,11 +149,12 @@ impl AttestationCall {
 #[derive(
 	Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo, Clone, PartialEq, Eq, Debug,
 )]
-pub struct SignedAttestation {
+#[scale_info(skip_type_params(Proof))]
+pub struct SignedAttestation<Proof = ProofBytes> {
 	/// Who says it.
 	pub worker: WorkerKey,
 	/// What it says.
-	pub call: AttestationCall,
+	pub call: AttestationCall<Proof>,
 	/// Last block in which it counts.
 	pub valid_until: BlockNumber,
 	/// Signature of [`AttestationCall::payload`].

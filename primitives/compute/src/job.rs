@@ -393,8 +393,8 @@ pub struct JobView<AccountId> {
 	pub requester: AccountId,
 	/// Where it stands.
 	pub state: JobState,
-	/// Block of submission.
-	pub submitted_at: BlockNumber,
+	/// Block of submission; `None` once it is terminal.
+	pub submitted_at: Option<BlockNumber>,
 	/// Block of its next timer; `None` once it is terminal.
 	pub next_timer: Option<BlockNumber>,
 	/// Money on hold for replicas and fee.

@@ -9,6 +9,7 @@ pub mod call;
 pub mod digest;
 pub mod gateway;
 pub mod job;
+pub mod shielded;
 pub mod traits;
 pub mod worker;
 
@@ -18,8 +19,8 @@ pub use job::{
 	Program, Replica, ReplicaId, ReplicaState, Verification,
 };
 pub use traits::{
-	Beacon, Bonding, Certificates, Claim, Offence, OffenceReason, Randomness, Slashing, Verdicts,
-	WorkLedger, WorkerRegistry,
+	Beacon, Bonding, Certificates, Claim, JobSubmission, Offence, OffenceReason, Randomness,
+	Slashing, Verdicts, WorkLedger, WorkerRegistry,
 };
 pub use worker::{
 	Accelerator, ClassId, ClassInfo, Engine, Engines, Profile, Reason, WorkerKey, WorkerView,

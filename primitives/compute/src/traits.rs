@@ -4,10 +4,10 @@ use alloc::vec::Vec;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 use sp_core::H256;
-use sp_runtime::{DispatchError, DispatchResult};
+use sp_runtime::{DispatchError, DispatchResult, Weight};
 
 use crate::{
-	job::{JobId, Kernel, Verification},
+	job::{JobId, JobSpec, Kernel, Verification},
 	worker::{ClassId, WorkerKey},
 	Balance, BlockNumber,
 };
@@ -197,4 +197,15 @@ pub trait Verdicts<AccountId> {
 	/// Makes a job of the kernel whose claim waits for its verdict, by `worker`: for benchmarks.
 	#[cfg(feature = "runtime-benchmarks")]
 	fn ensure_claim(claim: Claim<AccountId>) -> JobId;
+}
+
+/// Jobs that others pay for: whoever pays gives the requester's account the money first.
+pub trait JobSubmission<AccountId> {
+	/// What goes on hold in the requester's account: escrow and deposit. Beside it the account needs the existential
+	/// deposit. Fails with the rule that the specification breaks.
+	fn cost(spec: &JobSpec) -> Result<Balance, DispatchError>;
+	/// Submits the job in the name of the requester, as if it had signed. May have changed something if it fails.
+	fn submit(requester: AccountId, spec: JobSpec) -> Result<JobId, DispatchError>;
+	/// What `submit` of a specification weighs at most.
+	fn submit_weight(spec: &JobSpec) -> Weight;
 }

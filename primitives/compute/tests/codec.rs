@@ -257,7 +257,7 @@ fn should_fit_the_limit_when_an_answer_with_proofs_is_as_long_as_it_can_be() {
 		keys: vec![WorkerKey::default(); MAX_KEYS as usize].try_into().unwrap(),
 		calls: vec![longest_attestation(); MAX_ATTESTATIONS as usize].try_into().unwrap(),
 	};
-	assert_eq!(longest_attestation().encoded_size(), SignedAttestation::max_encoded_len());
+	assert_eq!(longest_attestation().encoded_size(), <SignedAttestation>::max_encoded_len());
 	assert!(longest.encoded_size() <= MAX_ATTEST_RESPONSE_BYTES);
 	assert!(
 		longest.encoded_size() * 3 > MAX_ATTEST_RESPONSE_BYTES,
@@ -269,7 +269,7 @@ fn should_fit_the_limit_when_an_answer_with_proofs_is_as_long_as_it_can_be() {
 fn should_refuse_when_a_proof_or_a_list_of_attestations_is_one_too_long() {
 	let proof = vec![0u8; MAX_PROOF_BYTES as usize + 1];
 	let reveal = (3u8, 7u64, 3u16, proof).encode();
-	assert!(AttestationCall::decode_all(&mut &reveal[..]).is_err());
+	assert!(<AttestationCall>::decode_all(&mut &reveal[..]).is_err());
 
 	let keys = vec![WorkerKey::default(); MAX_KEYS as usize + 1];
 	let none = Vec::<SignedAttestation>::new();

@@ -165,7 +165,7 @@ fn job_view() -> JobView<AccountId> {
 		id: JOB,
 		requester: REQUESTER,
 		state: JobState::Revealing,
-		submitted_at: 90,
+		submitted_at: Some(90),
 		next_timer: Some(130),
 		escrow: 5,
 		deposit: 6,
@@ -428,7 +428,8 @@ const JOB_VIEW: &[u8] = &hex!(
 	"0b0a000000000000" // id
 	"4444444444444444444444444444444444444444444444444444444444444444" // requester
 	"02" // state: Revealing
-	"5a000000" // submitted_at
+	"01" // submitted_at: some
+	"5a000000" // block
 	"01" // next_timer: some
 	"82000000" // block
 	"05000000000000000000000000000000" // escrow

@@ -150,3 +150,31 @@ def open_note(v, addresses, note, context, minted):
     amount, anchor, memo = int.from_bytes(plaintext[:8], "little"), plaintext[8:24], plaintext[24:]
     expected, mask = make_note(s_i, addresses[s_i], amount, anchor, memo, context, minted)
     return (s_i, Opening(offset, amount, mask, anchor, memo)) if note == expected else None
+
+
+# Section 14: recorded keys and notes.
+
+
+def judge(document):
+    """Makes every recorded key, address and note anew: a list of (name, whether it is the same)."""
+    results = []
+
+    def addresses_of(case):
+        s, v = keys(bytes.fromhex(case["seed"]))
+        return v, address(s, v, case["index"])[:2]
+
+    for number, case in enumerate(document["keys"]):
+        v, (s_i, v_i) = addresses_of(case)
+        here = [le(v, 32).hex(), s_i.hex(), v_i.hex(), address_text(s_i, v_i, bytes.fromhex(case["genesis"]), case["live"])]
+        results.append((f"keys {number}", here == [case["v"], case["S_i"], case["V_i"], case["address"]]))
+    for number, case in enumerate(document["notes"]):
+        v, (s_i, v_i) = addresses_of(case)
+        minted, origin = case["origin"] == "mint", bytes.fromhex(case["from"])
+        context = digest(b"mint", origin) if minted else origin
+        recorded = Note(*(bytes.fromhex(case[field]) for field in ("P", "C", "K", "vt", "ct")))
+        amount, anchor, memo = int(case["amount"]), bytes.fromhex(case["anchor"]), bytes.fromhex(case["memo"])
+        made, mask = make_note(s_i, v_i, amount, anchor, memo, context, minted)
+        opened = open_note(v, {s_i: v_i}, recorded, context, minted)
+        same = made == recorded and opened and opened[1][1:] == (amount, mask, anchor, memo)
+        results.append((f"note {number}", bool(same)))
+    return results

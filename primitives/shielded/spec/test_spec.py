@@ -138,6 +138,12 @@ class Notes(unittest.TestCase):
         self.assertIsNone(notes.open_note(self.v, self.addresses, note, bytes(32), True))
         self.assertIsNone(notes.open_note(self.v + 1, self.addresses, note, bytes(32), False))
 
+    def test_should_report_a_recorded_key_or_note_when_it_is_another(self):
+        document = json.loads((HERE.parent / "tests/vectors/notes.json").read_text())
+        key, note = document["keys"][1], document["notes"][1]
+        wrong = {"keys": [key, key | {"index": key["index"] + 1}], "notes": [note, note | {"vt": "0000"}]}
+        self.assertEqual([same for _, same in notes.judge(wrong)], [True, False, True, False])
+
 
 IDENTITY = bytes(32)
 NOT_A_POINT = b"\x01" + bytes(31)

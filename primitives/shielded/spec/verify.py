@@ -16,6 +16,7 @@ import multiprocessing
 import sys
 
 import bulletproof
+import notes
 import ring_proof
 import ristretto as group
 from merlin import Transcript
@@ -288,20 +289,34 @@ def judge(case):
     return results
 
 
-def check_file(path, workers):
-    """Judges every bundle of a file, prints the outcome, returns the number of disagreements."""
-    with open(path) as file:
-        document = json.load(file)
-    if document["format"] != 1:
-        raise ValueError(f"{path}: format {document['format']} is unknown")
-    results = [result for case in workers.imap(judge, document["cases"]) for result in case]
+def check_bundles(path, cases, workers):
+    """Judges recorded bundles and prints the outcome. Returns the disagreements, a line each."""
+    results = [result for case in workers.imap(judge, cases) for result in case]
     rejected = collections.Counter(here for _, _, here in results if here != "Ok")
     errors = ", ".join(f"{count} {error}" for error, count in sorted(rejected.items()))
     accepted = len(results) - rejected.total()
     print(f"{path}: {len(results)} bundles, {accepted} accepted, {rejected.total()} rejected: {errors}")
-    differing = [result for result in results if result[1] != result[2]]
-    for name, recorded, here in differing:
-        print(f"  DISAGREEMENT on {name}: recorded {recorded}, here {here}")
+    return [f"{name}: recorded {recorded}, here {here}" for name, recorded, here in results if recorded != here]
+
+
+def check_notes(path, document):
+    """Makes recorded keys and notes anew, as `check_bundles` does with bundles."""
+    results = notes.judge(document)
+    print(f"{path}: {len(document['keys'])} addresses, {len(document['notes'])} notes")
+    return [f"{name}: another one here" for name, same in results if not same]
+
+
+def check_file(path, workers):
+    with open(path) as file:
+        document = json.load(file)
+    if "notes" in document:
+        differing = check_notes(path, document)
+    elif document["format"] == 1:
+        differing = check_bundles(path, document["cases"], workers)
+    else:
+        raise ValueError(f"{path}: format {document['format']} is unknown")
+    for line in differing:
+        print(f"  DISAGREEMENT on {line}")
     return len(differing)
 
 

@@ -11,6 +11,7 @@ use frame_support::{
 	traits::{ConstU32, ConstU64},
 };
 use frame_system::EnsureRoot;
+use sp_runtime::Perbill;
 
 parameter_types! {
 	/// Deposit for a job, besides that for its specification: the job, its entry in the agenda, its outputs.
@@ -19,6 +20,8 @@ parameter_types! {
 	pub const JobDepositPerByte: Balance = deposit(0, 1);
 	/// Deposit for a registered worker: the device, its profile, its heartbeat, its place in the class.
 	pub const WorkerDeposit: Balance = deposit(4, 1_536);
+	/// Part of a slash that the operator pays alone.
+	pub const FirstLoss: Perbill = Perbill::from_percent(50);
 	/// Author of the block.
 	pub BlockAuthor: Option<AccountId> = Authorship::author();
 }
@@ -30,6 +33,7 @@ impl pallet_io_staking::Config for Runtime {
 	type Economics = parameters::StakingEconomics;
 	type Election = parameters::StakingElection;
 	type EraMillis = parameters::EraMillis;
+	type FirstLoss = FirstLoss;
 	type MaxCandidates = ConstU32<512>;
 	type MaxDelegations = ConstU32<32>;
 	type MaxInvulnerables = ConstU32<16>;

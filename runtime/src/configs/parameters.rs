@@ -77,6 +77,15 @@ pub mod dynamic_params {
 		#[codec(index = 0)]
 		pub static Terms: AttestationTerms = AttestationTerms::DEFAULT;
 	}
+
+	/// The shielded pool.
+	#[dynamic_pallet_params]
+	#[codec(index = 3)]
+	pub mod shielded {
+		/// Caps, limits, stamp.
+		#[codec(index = 0)]
+		pub static Terms: pallet_io_shielded::Terms = SHIELDED_TERMS;
+	}
 }
 
 /// Most eras for which unbonding stake stays bound.
@@ -376,6 +385,16 @@ impl AttestationTerms {
 	}
 }
 
+/// Limits of the shielded pool while its proofs are not audited: it holds at most 100,000 IO, of which a tenth can leave
+/// in a day, and a thousandth come in at once; a stamp takes a million hashes.
+pub const SHIELDED_TERMS: pallet_io_shielded::Terms = pallet_io_shielded::Terms {
+	pool_cap: 100_000 * IO,
+	max_shield: 1_000 * IO,
+	max_outflow_per_day: 10_000 * IO,
+	stamp_bits: 20,
+	unsigned_spends: true,
+};
+
 /// Makes a type that reads one field of a group of parameters.
 macro_rules! fields {
 	($($(#[$doc:meta])* $name:ident: $value:ty = $get:expr;)*) => { $(
@@ -442,6 +461,8 @@ fields! {
 	AttestationRevealBlocks: BlockNumber = AttestationTerms::now().reveal_blocks;
 	/// See [`AttestationTerms::certificate_ttl`].
 	CertificateTtl: BlockNumber = AttestationTerms::now().certificate_ttl;
+	/// See [`pallet_io_shielded::Terms`].
+	ShieldedTerms: pallet_io_shielded::Terms = dynamic_params::shielded::Terms::get().bounded();
 	/// See [`JobSlashes::no_show`].
 	NoShowSlash: Permill = dynamic_params::jobs::Slashes::get().no_show;
 	/// See [`JobSlashes::late`].

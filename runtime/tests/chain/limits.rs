@@ -15,7 +15,7 @@ use io_runtime::{
 	constants::*,
 	Runtime, RuntimeCall, RuntimeHoldReason,
 };
-use sp_runtime::Permill;
+use sp_runtime::{Perbill, Permill};
 
 #[test]
 fn should_keep_indices_and_names() {
@@ -35,6 +35,7 @@ fn should_keep_indices_and_names() {
 	assert_eq!(of::<io_runtime::TxPause>(), (61, "TxPause"));
 	assert_eq!(of::<io_runtime::IoStaking>(), (70, "IoStaking"));
 	assert_eq!(of::<io_runtime::IoJobs>(), (71, "IoJobs"));
+	assert_eq!(of::<io_runtime::IoShielded>(), (73, "IoShielded"));
 	assert_eq!(of::<io_runtime::IoRandomness>(), (74, "IoRandomness"));
 }
 
@@ -46,6 +47,7 @@ fn should_keep_the_names_under_which_money_is_held() {
 	assert_eq!(encoded(Jobs::JobEscrow.into()), [71, 0]);
 	assert_eq!(encoded(Jobs::JobDeposit.into()), [71, 1]);
 	assert_eq!(encoded(Jobs::WorkerDeposit.into()), [71, 2]);
+	assert_eq!(encoded(pallet_io_shielded::HoldReason::Pool.into()), [73, 0]);
 }
 
 #[test]
@@ -70,6 +72,12 @@ fn should_fit_a_block_when_calls_are_as_big_as_they_get() {
 			operator: crate::support::account(sp_keyring::Sr25519Keyring::Bob),
 		}
 		.into(),
+		pallet_io_staking::Call::redelegate {
+			from: crate::support::account(sp_keyring::Sr25519Keyring::Bob),
+			to: crate::support::account(sp_keyring::Sr25519Keyring::Charlie),
+			value: 1,
+		}
+		.into(),
 		frame_system::Call::remark_with_event { remark }.into(),
 		pallet_utility::Call::batch {
 			calls: vec![pallet_io_jobs::Call::poke { job: 0 }.into(); 10],
@@ -82,6 +90,16 @@ fn should_fit_a_block_when_calls_are_as_big_as_they_get() {
 		let weight = call.get_dispatch_info().call_weight;
 		assert!(weight.all_lte(most), "{call:?} weighs {weight:?} of {most:?}");
 	}
+}
+
+#[test]
+fn should_fit_a_quarter_of_a_block_when_an_era_ends_with_all_candidates_that_there_can_be() {
+	use pallet_io_staking::{Config, WeightInfo, MAX_COLLATORS};
+	type Weights = <Runtime as Config>::WeightInfo;
+	let weight = Weights::elect(<Runtime as Config>::MaxCandidates::get())
+		.saturating_add(Weights::close_era(MAX_COLLATORS));
+	let most = RuntimeBlockWeights::get().max_block / 4;
+	assert!(weight.all_lte(most), "{weight:?} of {most:?}");
 }
 
 #[test]
@@ -140,6 +158,8 @@ fn should_be_simulated_with_its_own_numbers() {
 		assert_eq!(simulated::SESSIONS_PER_ERA, here::SessionsPerEra::get());
 		assert_eq!(simulated::ERA_MILLIS, here::EraMillis::get());
 		assert_eq!(simulated::UNBONDING_ERAS, here::UnbondingEras::get());
+		let first_loss: Perbill = <Runtime as Config>::FirstLoss::get();
+		assert_eq!(simulated::FIRST_LOSS, first_loss);
 		assert_eq!(simulated::SLASH_DEFER, here::SlashDefer::get());
 		let work_window: u32 = <Runtime as Config>::WorkWindow::get();
 		assert_eq!(simulated::WORK_WINDOW, work_window);

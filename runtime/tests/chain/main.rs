@@ -8,5 +8,6 @@ mod limits;
 mod market;
 mod messages;
 mod randomness;
+mod shielded;
 mod support;
 mod transactions;

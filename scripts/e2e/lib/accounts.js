@@ -53,12 +53,16 @@ export async function money(chain, account, hash) {
 	};
 }
 
-/** All money there is at a block, with rewards that no hold shows yet and without slashes that are still in holds. */
+/**
+ * All money there is at a block, with rewards that no hold shows yet, and without slashes that are still in holds or owed by
+ * stake that moved.
+ */
 export async function supply(chain, hash) {
 	const api = hash ? await chain.api.at(hash) : chain.api;
 	const total = await api.query.ioStaking.total();
-	const owed = total.value.toBigInt() + total.pending.toBigInt() - total.held.toBigInt();
-	return (await api.query.balances.totalIssuance()).toBigInt() + owed;
+	const sum = (...names) => names.reduce((all, name) => all + total[name].toBigInt(), 0n);
+	const issuance = (await api.query.balances.totalIssuance()).toBigInt();
+	return issuance + sum('value', 'pending', 'moved') - sum('held', 'noted');
 }
 
 /** What was minted in a block: at the end of an era, and for claimed work. */

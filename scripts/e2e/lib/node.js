@@ -1,6 +1,7 @@
 // A development node: a real `io-node --dev`, on free ports, killed at the end.
 
 import { spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { accessSync, closeSync, constants, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -118,18 +119,27 @@ export function tail(file, lines = 40) {
 	}
 }
 
-/** That many free TCP ports of the loopback interface. */
+/**
+ * That many free TCP ports of the loopback interface, below the range of outgoing connections: one of those could take a port
+ * before the node does.
+ */
 async function freePorts(count) {
-	const servers = await Promise.all(
-		Array.from({ length: count }, () => new Promise((resolve, reject) => {
-			const server = createServer();
-			server.once('error', reject);
-			server.listen(0, '127.0.0.1', () => resolve(server));
-		})),
-	);
-	const ports = servers.map((server) => server.address().port);
-	await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-	return ports;
+	const ports = new Set();
+	while (ports.size < count) {
+		const port = randomInt(12_000, 32_000);
+		if (await isFree(port)) {
+			ports.add(port);
+		}
+	}
+	return [...ports];
+}
+
+function isFree(port) {
+	return new Promise((resolve) => {
+		const server = createServer();
+		server.once('error', () => resolve(false));
+		server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+	});
 }
 
 async function answers(port) {

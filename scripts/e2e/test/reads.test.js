@@ -56,7 +56,7 @@ test('should show a job from its submission to its outcome when asked for it', a
 	const { id, number } = await submit(chain, requester, { replicas: 1, quorum: 1 });
 	const fresh = await view(chain, 'IoJobs', 'job', id);
 	assert.equal(fresh.requester.toString(), requester.address);
-	assert.equal(fresh.submittedAt.toNumber(), number);
+	assert.equal(fresh.submittedAt.unwrap().toNumber(), number);
 	assert.equal(fresh.escrow.toBigInt(), (10n * PRICE * 105n) / 100n);
 	assert.equal(fresh.spec.unwrap().maxUnits.toNumber(), 10);
 	assert.equal(fresh.replicas.length, 1);

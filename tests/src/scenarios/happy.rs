@@ -1,6 +1,9 @@
 //! The whole way of a job, with the tools that people use, and where each unit of money went.
 
-use std::path::PathBuf;
+use std::{
+	path::{Path, PathBuf},
+	time::Duration,
+};
 
 use anyhow::{Context, Result, ensure};
 use io_primitives::{AccountId, Balance, JobId, JobSpec, JobState, Program};
@@ -9,7 +12,7 @@ use serde_json::Value;
 use crate::{
 	chain::{Chain, account_of},
 	money::{Books, JOB_DEPOSIT, JOB_ESCROW, fee_split, io, minted},
-	process::{describe, free_ports},
+	process::{describe, free_ports, run as run_program},
 	programs,
 	worker::Options,
 	world::{ASK, PRICE, World, locators},
@@ -154,11 +157,60 @@ pub(super) async fn run(world: &mut World) -> Result<()> {
 	let stdout = find(&again, "stdout").context("the fetched output has no stdout")?;
 	ensure!(std::fs::read(&stdout)? == b"hello from io\n", "the fetched output is wrong");
 	world.step("`io job fetch` brings the checked output");
+	bad_downloads(world, job).await?;
 
 	let shown =
 		world.io(None, &["--json", "job", "show", &job.to_string()]).await?.ok("io job show")?;
 	serde_json::from_str::<Value>(&shown.stdout).context("`io --json job show` prints no JSON")?;
 	ensure!(outcome.state == JobState::Settled, "not settled");
+	Ok(())
+}
+
+/// Workers that give other bytes or stall, and a full disk: each is said, and nothing is left half done.
+async fn bad_downloads(world: &World, job: JobId) -> Result<()> {
+	let (job, target) = (job.to_string(), world.dir.join("bad-downloads"));
+	let output = format!("--output={}", target.display());
+	let wrong = format!("--from={}", world.files.add("wrong.tar", vec![7; 10_000]));
+	let stalling = format!("--from={}", world.files.stalling("wrong.tar"));
+	world
+		.io(None, &["job", "fetch", &job, &output, &wrong, &stalling])
+		.await?
+		.refused("io job fetch of wrong bytes", &["not the output that the workers agreed on"])?
+		.refused("io job fetch from a worker that stalls", &["timed out"])?;
+	ensure!(!target.exists(), "something was left of an output that was refused");
+	world.step("`io job fetch` refuses wrong bytes and a source that stalls");
+
+	let full = world.dir.join("full-disk");
+	std::fs::create_dir(&full)?;
+	let node = format!("--node={}", world.node.url());
+	let cli = world.binaries.cli.display().to_string();
+	let inside = format!("--output={}", full.join("output").display());
+	for (what, temporary, output) in [
+		("a full disk for the download", &full, &output),
+		("a full disk for the output", &world.dir, &inside),
+	] {
+		let args = [
+			"--map-root-user",
+			"--mount",
+			"sh",
+			"-c",
+			// A file system without room for one file, seen by this command alone.
+			"mount -t tmpfs -o nr_inodes=1 tmpfs \"$0\" && TMPDIR=\"$1\" && export TMPDIR && shift && exec \"$@\"",
+			&full.display().to_string(),
+			&temporary.display().to_string(),
+			&cli,
+			&node,
+			"job",
+			"fetch",
+			&job,
+			output,
+		];
+		run_program(Path::new("unshare"), &args.map(str::to_owned), Duration::from_secs(60))
+			.await?
+			.refused(what, &["no space left"])?;
+	}
+	ensure!(!target.exists(), "something was left of an output for which there was no room");
+	world.step("`io job fetch` says so when the disk is full");
 	Ok(())
 }
 
@@ -201,7 +253,7 @@ async fn treasury_account(chain: &Chain) -> Result<AccountId> {
 }
 
 /// A file of this name, at any depth.
-pub(super) fn find(dir: &std::path::Path, name: &str) -> Option<PathBuf> {
+pub(super) fn find(dir: &Path, name: &str) -> Option<PathBuf> {
 	for entry in std::fs::read_dir(dir).ok()?.flatten() {
 		let path = entry.path();
 		if path.is_dir() {

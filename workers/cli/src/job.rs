@@ -223,8 +223,9 @@ pub(crate) struct DisputeArgs {
 	pub(crate) key: KeyArgs,
 }
 
+/// What becomes of a job beside its submission.
 #[derive(Args, Debug)]
-pub(crate) struct SubmitArgs {
+pub(crate) struct RunArgs {
 	#[command(flatten)]
 	pub(crate) spec: SpecArgs,
 	/// Serve program and input to the workers from here, until the job ends
@@ -251,6 +252,12 @@ pub(crate) struct SubmitArgs {
 	/// Do not ask
 	#[arg(long, short)]
 	pub(crate) yes: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct SubmitArgs {
+	#[command(flatten)]
+	pub(crate) run: RunArgs,
 	#[command(flatten)]
 	pub(crate) key: KeyArgs,
 }
@@ -327,7 +334,7 @@ pub(crate) async fn run(command: JobCommand, app: &App) -> Result<u8> {
 }
 
 pub(crate) use show::power;
-pub(crate) use submit::serve;
+pub(crate) use submit::{Placed, Prepared, serve};
 
 /// Reads 32 bytes in hex.
 pub(crate) fn parse_hash(text: &str) -> Result<H256, String> {

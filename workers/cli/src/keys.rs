@@ -3,9 +3,9 @@
 mod sealed;
 
 use std::{
-	fs::{File, OpenOptions},
-	io::{Read, Write},
-	os::unix::fs::{OpenOptionsExt, PermissionsExt},
+	fs::File,
+	io::Read,
+	os::unix::fs::PermissionsExt,
 	path::{Path, PathBuf},
 	str::FromStr,
 };
@@ -143,7 +143,7 @@ impl KeyArgs {
 }
 
 /// The key in a file that only its owner can read.
-fn read_file(path: &Path) -> Result<Zeroizing<String>> {
+pub(crate) fn read_file(path: &Path) -> Result<Zeroizing<String>> {
 	let file = File::open(path).map_err(Error::file("open the secret", path))?;
 	let metadata = file.metadata().map_err(Error::file("read the secret", path))?;
 	if metadata.is_file() && metadata.permissions().mode() & 0o077 != 0 {
@@ -155,7 +155,8 @@ fn read_file(path: &Path) -> Result<Zeroizing<String>> {
 	read(file, &path.display().to_string())
 }
 
-fn read_fd(fd: u32) -> Result<Zeroizing<String>> {
+/// The secret that a file descriptor gives.
+pub(crate) fn read_fd(fd: u32) -> Result<Zeroizing<String>> {
 	let path = format!("/dev/fd/{fd}");
 	read(File::open(&path).map_err(Error::file("open", &path))?, &path)
 }
@@ -213,13 +214,8 @@ pub(crate) fn write_file(
 		None => None,
 	};
 	let secret = sealed.as_deref().unwrap_or(secret);
-	let mut file = OpenOptions::new()
-		.write(true)
-		.create_new(true)
-		.mode(0o600)
-		.open(path)
-		.map_err(Error::file(action, path))?;
-	writeln!(file, "{secret}").and_then(|()| file.sync_all()).map_err(Error::file(action, path))
+	let line = Zeroizing::new(format!("{secret}\n"));
+	io_client::sealed::write_new(path, line.as_bytes()).map_err(Error::file(action, path))
 }
 
 /// Reads an address, or a public key in hex.

@@ -13,6 +13,7 @@ mod operator;
 mod output;
 mod serve;
 mod stake;
+mod wallet;
 
 use std::{process::ExitCode, time::Duration};
 
@@ -40,6 +41,7 @@ struct Cli {
 
 /// What all commands understand.
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Global options")]
 struct Global {
 	/// The node's address, ws:// or wss://
 	#[arg(
@@ -78,6 +80,9 @@ enum Command {
 	/// Keys, balances, transfers
 	#[command(subcommand)]
 	Account(account::AccountCommand),
+	/// Shielded transfers: who pays, whom, and how much stays hidden (unaudited)
+	#[command(subcommand)]
+	Wallet(wallet::WalletCommand),
 	/// The chain and the node
 	#[command(subcommand)]
 	Chain(chain::ChainCommand),
@@ -117,6 +122,7 @@ async fn run(cli: Cli, context: &App) -> Result<u8> {
 		Command::Stake(command) => stake::run(command, context).await.map(|()| 0),
 		Command::Attest(command) => attest::run(command, context).await.map(|()| 0),
 		Command::Account(command) => account::run(command, context).await.map(|()| 0),
+		Command::Wallet(command) => wallet::run(command, context).await,
 		Command::Chain(command) => chain::run(command, context).await.map(|()| 0),
 		Command::Admin(command) => admin::run(command, context).await.map(|()| 0),
 		Command::Serve(args) => job::serve(args, context).await.map(|()| 0),

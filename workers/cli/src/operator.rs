@@ -172,6 +172,10 @@ struct PendingSlash {
 	operator: AccountId,
 	#[codec(compact)]
 	amount: Balance,
+	#[codec(compact)]
+	own: Balance,
+	/// Era, what was leaving, what had moved.
+	_parts: Vec<(Compact<u32>, Compact<Balance>, Compact<Balance>)>,
 	harmed: Option<(AccountId, Balance)>,
 	reason: OffenceReason,
 	due: BlockNumber,
@@ -428,6 +432,7 @@ async fn slashes(address: Option<AccountId>, app: &App) -> Result<()> {
 				"slash": id,
 				"operator": output::address(&slash.operator),
 				"amount": output::json_amount(slash.amount),
+				"operators_alone": output::json_amount(slash.own),
 				"reason": format!("{:?}", slash.reason),
 				"due": slash.due,
 				"harmed": slash.harmed.as_ref().map(|(who, most)| json!({
@@ -441,12 +446,20 @@ async fn slashes(address: Option<AccountId>, app: &App) -> Result<()> {
 		if found.is_empty() {
 			return "no pending slashes".into();
 		}
-		let mut table = output::table(["slash", "operator", "amount", "reason", "due in block"]);
+		let mut table = output::table([
+			"slash",
+			"operator",
+			"amount",
+			"the operator's alone",
+			"reason",
+			"due in block",
+		]);
 		for (id, slash) in &found {
 			table.add_row([
 				id.to_string(),
 				output::address(&slash.operator),
 				output::money(slash.amount),
+				output::money(slash.own),
 				format!("{:?}", slash.reason),
 				slash.due.to_string(),
 			]);

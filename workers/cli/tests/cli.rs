@@ -71,8 +71,17 @@ fn module(dir: &Path) -> String {
 fn should_explain_itself_when_asked() {
 	let output = io(&["--help"]);
 	assert_eq!(status(&output), 0);
-	for word in ["job", "operator", "attest", "account", "chain", "serve", "Exit status", "IO_NODE"]
-	{
+	for word in [
+		"job",
+		"operator",
+		"attest",
+		"account",
+		"wallet",
+		"chain",
+		"serve",
+		"Exit status",
+		"IO_NODE",
+	] {
 		assert!(stdout(&output).contains(word), "{word}");
 	}
 	for command in [
@@ -85,6 +94,14 @@ fn should_explain_itself_when_asked() {
 		&["attest", "show"],
 		&["operator", "register-worker"],
 		&["account", "transfer"],
+		&["wallet", "create"],
+		&["wallet", "restore"],
+		&["wallet", "shield"],
+		&["wallet", "send"],
+		&["wallet", "unshield"],
+		&["wallet", "pay-job"],
+		&["wallet", "prove-payment"],
+		&["wallet", "verify-payment"],
 		&["admin", "set-class"],
 	] {
 		let output = io(&[command, &["--help"]].concat());
@@ -390,4 +407,80 @@ fn should_end_quietly_when_the_output_is_closed() {
 	drop(child.stdout.take());
 	let output = child.wait_with_output().unwrap();
 	assert!(stderr(&output).is_empty(), "{}", stderr(&output));
+}
+
+/// A file that only its owner can read.
+fn private(path: &Path, content: &str) -> String {
+	std::fs::write(path, content).unwrap();
+	std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+	path.display().to_string()
+}
+
+#[test]
+fn should_refuse_wallet_commands_before_the_node_is_asked() {
+	let dir = tempfile::tempdir().unwrap();
+	let node = dead_node();
+	let none = dir.path().join("none.wallet").display().to_string();
+	let pass = private(&dir.path().join("pass"), "correct horse\n");
+	let garbage = private(&dir.path().join("garbage.wallet"), "{}");
+	let wallet = |file: &str| ["--wallet".to_owned(), file.to_owned()];
+	let long = "x".repeat(65);
+	let cases: &[(&[&str], &str, i32, &str)] = &[
+		(&["send", "tioz1x", "1.0000001"], &none, 2, "at most 6 decimals"),
+		(&["send", "tioz1x", "1", "--memo", &long], &none, 2, "at most 64"),
+		(&["unshield", ALICE, "0"], &none, 2, "nothing is to be paid"),
+		(&["unshield", "tioz1x", "1"], &none, 2, "no address"),
+		(&["shield", "0", "--dev-account", "alice"], &none, 2, "nothing is to be shielded"),
+		(&["balance"], &none, 4, "io wallet create"),
+		(&["history"], &garbage, 4, "Restore the wallet from its phrase"),
+		(&["restore", "--phrase", "bottom drive"], &none, 2, "unexpected argument"),
+		(&["create", "--passphrase", "secret"], &none, 2, "unexpected argument"),
+		(&["prove-payment", "0x12", "--nonce", "n", "--output", "o"], &none, 2, "64 hex digits"),
+	];
+	for (args, file, expected, word) in cases {
+		let file = wallet(file);
+		let file = [file[0].as_str(), file[1].as_str()];
+		let mut all = [&["--node", &node, "wallet"], *args, &file].concat();
+		if args[0] != "shield" {
+			all.extend(["--passphrase-file", &pass]);
+		}
+		let output = io(&all);
+		assert_eq!(status(&output), *expected, "{args:?}: {}", stderr(&output));
+		assert!(stderr(&output).contains(word), "{args:?}: {}", stderr(&output));
+	}
+	assert!(!Path::new(&none).exists());
+}
+
+#[test]
+fn should_not_repeat_a_phrase_that_is_wrong() {
+	let dir = tempfile::tempdir().unwrap();
+	let words = "bottom drive obey lake curtain smoke basket hold race lonely fit fit";
+	let phrase = private(&dir.path().join("phrase"), words);
+	let wallet = dir.path().join("w").display().to_string();
+	let output = io(&[
+		"--node",
+		&dead_node(),
+		"wallet",
+		"restore",
+		"--phrase-file",
+		&phrase,
+		"--wallet",
+		&wallet,
+	]);
+	assert_eq!(status(&output), 4);
+	assert!(stderr(&output).contains("no phrase"), "{}", stderr(&output));
+	assert!(!stderr(&output).contains("curtain") && stdout(&output).is_empty());
+}
+
+#[test]
+fn should_refuse_proof_of_payment_when_it_is_none() {
+	let dir = tempfile::tempdir().unwrap();
+	let node = dead_node();
+	for text in ["", "{}", "{\"version\":1,\"genesis\":\"0x00\",\"coin\":0,\"proof\":\"zz\"}", "[]"]
+	{
+		let file = private(&dir.path().join("proof"), text);
+		let output = io(&["--node", &node, "wallet", "verify-payment", &file, "--nonce", "n"]);
+		assert_eq!(status(&output), 4, "{text}");
+		assert!(stderr(&output).contains("no proof of payment"), "{}", stderr(&output));
+	}
 }

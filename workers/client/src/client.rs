@@ -296,7 +296,7 @@ impl Client {
 		Err(Error::Missing { what: "metadata of version 14 to 16".into() })
 	}
 
-	async fn call_raw(
+	pub(crate) async fn call_raw(
 		&self,
 		function: &str,
 		arguments: &[u8],

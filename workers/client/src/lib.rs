@@ -10,6 +10,8 @@ pub mod matmul;
 mod metadata;
 mod registration;
 mod rpc;
+pub mod sealed;
+pub mod shielded;
 mod storage;
 mod transaction;
 

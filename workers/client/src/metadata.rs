@@ -89,7 +89,7 @@ impl Runtime {
 	}
 
 	/// Moves `input` behind a value of the type.
-	fn skip(&self, input: &mut &[u8], ty: u32) -> core::result::Result<(), String> {
+	pub(crate) fn skip(&self, input: &mut &[u8], ty: u32) -> core::result::Result<(), String> {
 		decode_with_visitor(input, ty, self.metadata.types(), IgnoreVisitor::new())
 			.map(|_| ())
 			.map_err(|e| e.to_string())

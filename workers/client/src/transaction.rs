@@ -195,6 +195,17 @@ pub struct Included {
 }
 
 impl Pending {
+	/// A transaction that was put into the pool when `best` was the best block, and that a block up to `last` can have.
+	pub(crate) fn new(
+		client: &Client,
+		hash: H256,
+		extrinsic: Vec<u8>,
+		best: u32,
+		last: u32,
+	) -> Self {
+		Self { client: client.clone(), hash, extrinsic, first: best.saturating_add(1), last }
+	}
+
 	/// The extrinsic's hash.
 	pub fn hash(&self) -> H256 {
 		self.hash

@@ -18,7 +18,7 @@ use crate::{
 
 /// The worker of IO Network: takes jobs from the chain, runs them in a sandbox, signs the results.
 #[derive(Parser, Debug)]
-#[command(name = "io-worker", version, about)]
+#[command(name = "io-worker", version, about, next_help_heading = "Global options")]
 pub struct Cli {
 	/// Settings file (TOML); `io-worker config` prints one
 	#[arg(long, short, global = true, env = "IO_WORKER_CONFIG", value_name = "FILE")]

@@ -5,15 +5,12 @@
 
 use std::{
 	fs,
-	io::{Read, Write},
-	os::unix::fs::{OpenOptionsExt, PermissionsExt},
+	io::Read,
+	os::unix::fs::PermissionsExt,
 	path::{Path, PathBuf},
 };
 
-use chacha20poly1305::{
-	KeyInit, XChaCha20Poly1305, XNonce,
-	aead::{Aead, Payload},
-};
+use io_client::sealed::{self, Cost, PassphraseKey, SealError};
 use io_primitives::{
 	BlockNumber, SignedWorkerCall, WorkerCall, WorkerKey,
 	attestation::{AttestationCall, SignedAttestation},
@@ -63,19 +60,15 @@ pub enum Error {
 	/// The machine has no randomness or memory.
 	#[error("cannot derive a key: {0}")]
 	Machine(String),
+	/// The secrets cannot be encrypted.
+	#[error("cannot encrypt the keys: {0}")]
+	Seal(#[from] SealError),
 }
 
 const VERSION: u32 = 1;
 const MAX_FILE: u64 = 64 * 1024;
 const MAX_PASSPHRASE: u64 = 4096;
 const SECRET_LEN: usize = 64;
-
-/// Cost of guessing one passphrase: 64 MiB and 3 passes (RFC 9106, second recommendation).
-const MEMORY_KIB: u32 = 64 * 1024;
-const PASSES: u32 = 3;
-/// A file that asks for more than this is refused: it would only be a way to exhaust the machine.
-const MAX_MEMORY_KIB: u32 = 1024 * 1024;
-const MAX_PASSES: u32 = 16;
 
 /// The file. Binary values are hexadecimal.
 #[derive(Serialize, Deserialize)]
@@ -256,22 +249,6 @@ fn random<const N: usize>() -> Result<Zeroizing<[u8; N]>, Error> {
 	Ok(bytes)
 }
 
-fn derive(
-	passphrase: &[u8],
-	salt: &[u8],
-	memory_kib: u32,
-	passes: u32,
-) -> Result<Zeroizing<[u8; 32]>, Error> {
-	let params = argon2::Params::new(memory_kib, passes, 1, Some(32))
-		.map_err(|e| Error::Machine(e.to_string()))?;
-	let argon = argon2::Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, params);
-	let mut key = Zeroizing::new([0u8; 32]);
-	argon
-		.hash_password_into(passphrase, salt, &mut *key)
-		.map_err(|e| Error::Machine(e.to_string()))?;
-	Ok(key)
-}
-
 /// Makes new keys and writes them to `path`.
 pub fn create(path: &Path, passphrase: &[u8]) -> Result<Keys, Error> {
 	if path.exists() {
@@ -282,32 +259,26 @@ pub fn create(path: &Path, passphrase: &[u8]) -> Result<Keys, Error> {
 	let keys = Keys::from_secrets(&mini, *x25519)?;
 	let public = keys.public();
 
-	let salt = random::<16>()?;
-	let nonce = random::<24>()?;
+	let key = PassphraseKey::new(passphrase)?;
 	let mut file = File {
 		version: VERSION,
 		sr25519_public: hex::encode(public.worker.0),
 		x25519_public: hex::encode(public.x25519),
 		kdf: Kdf {
 			name: "argon2id".into(),
-			memory_kib: MEMORY_KIB,
-			passes: PASSES,
-			salt: hex::encode(*salt),
+			memory_kib: key.cost().memory_kib,
+			passes: key.cost().passes,
+			salt: hex::encode(key.salt()),
 		},
 		cipher: "xchacha20poly1305".into(),
-		nonce: hex::encode(*nonce),
+		nonce: String::new(),
 		ciphertext: String::new(),
 	};
-	let key = derive(passphrase, &*salt, MEMORY_KIB, PASSES)?;
 	let mut secrets = Zeroizing::new([0u8; SECRET_LEN]);
 	secrets[..32].copy_from_slice(&*mini);
 	secrets[32..].copy_from_slice(&*x25519);
-	let ciphertext = XChaCha20Poly1305::new((&*key).into())
-		.encrypt(
-			XNonce::from_slice(&*nonce),
-			Payload { msg: &*secrets, aad: &file.associated_data() },
-		)
-		.map_err(|e| Error::Machine(e.to_string()))?;
+	let (nonce, ciphertext) = key.seal(&*secrets, &file.associated_data())?;
+	file.nonce = hex::encode(nonce);
 	file.ciphertext = hex::encode(ciphertext);
 	let mut json = serde_json::to_vec_pretty(&file).map_err(|e| Error::Machine(e.to_string()))?;
 	json.push(b'\n');
@@ -315,23 +286,11 @@ pub fn create(path: &Path, passphrase: &[u8]) -> Result<Keys, Error> {
 	Ok(keys)
 }
 
-/// Writes a file that only its owner can read: whole or not at all, and never over an existing one.
 fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 	let io = |source| Error::Io { path: path.into(), source };
 	let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
 	fs::create_dir_all(folder).map_err(io)?;
-	let temporary = path.with_extension(format!("tmp{}", std::process::id()));
-	let written = (|| {
-		let mut file =
-			fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
-		file.write_all(bytes)?;
-		file.sync_all()?;
-		// A hard link instead of a rename: it fails if the name is taken.
-		fs::hard_link(&temporary, path)?;
-		fs::File::open(folder)?.sync_all()
-	})();
-	let _ = fs::remove_file(&temporary);
-	written.map_err(|e| match e.kind() {
+	sealed::write_new(path, bytes).map_err(|e| match e.kind() {
 		std::io::ErrorKind::AlreadyExists => Error::Exists(path.into()),
 		_ => io(e),
 	})
@@ -353,9 +312,6 @@ fn read(path: &Path) -> Result<(File, PublicKeys), Error> {
 	}
 	if file.kdf.name != "argon2id" || file.cipher != "xchacha20poly1305" {
 		return Err(format(format!("unknown algorithms {}, {}", file.kdf.name, file.cipher)));
-	}
-	if file.kdf.memory_kib > MAX_MEMORY_KIB || file.kdf.passes > MAX_PASSES {
-		return Err(format("it asks for too much memory or time".into()));
 	}
 	let key = |name: &str, text: &str| -> Result<[u8; 32], Error> {
 		let mut out = [0u8; 32];
@@ -383,15 +339,13 @@ pub fn open(path: &Path, passphrase: &[u8]) -> Result<Keys, Error> {
 	hex::decode_to_slice(&file.nonce, &mut nonce).map_err(|e| format(format!("nonce: {e}")))?;
 	let ciphertext =
 		hex::decode(&file.ciphertext).map_err(|e| format(format!("ciphertext: {e}")))?;
-	let key = derive(passphrase, &salt, file.kdf.memory_kib, file.kdf.passes)
-		.map_err(|e| format(e.to_string()))?;
-	let secrets = XChaCha20Poly1305::new((&*key).into())
-		.decrypt(
-			XNonce::from_slice(&nonce),
-			Payload { msg: &ciphertext, aad: &file.associated_data() },
-		)
-		.map_err(|_| Error::WrongPassphrase(path.into()))?;
-	let secrets = Zeroizing::new(secrets);
+	let cost = Cost { memory_kib: file.kdf.memory_kib, passes: file.kdf.passes };
+	let secrets = PassphraseKey::again(passphrase, &salt, cost)
+		.and_then(|key| key.open(&nonce, &ciphertext, &file.associated_data()))
+		.map_err(|e| match e {
+			SealError::Open => Error::WrongPassphrase(path.into()),
+			e => format(e.to_string()),
+		})?;
 	if secrets.len() != SECRET_LEN {
 		return Err(format("the secrets have the wrong length".into()));
 	}

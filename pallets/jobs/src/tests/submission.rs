@@ -1,8 +1,11 @@
 //! `submit`, `cancel`, `quote`, `set_class`.
 
 use codec::Encode;
-use frame_support::{assert_noop, assert_ok, traits::fungible::InspectHold};
-use io_primitives::{JobState, Kernel, Program, Verification};
+use frame_support::{
+	assert_noop, assert_ok, assert_storage_noop,
+	traits::fungible::{InspectHold, Mutate},
+};
+use io_primitives::{JobState, JobSubmission, Kernel, Program, Verification};
 use sp_runtime::{BoundedVec, DispatchError, TokenError};
 
 use crate::{mock::*, AGENDA_PROBES, *};
@@ -363,5 +366,43 @@ fn should_keep_the_engine_of_a_class_that_has_workers() {
 		assert_noop!(IoJobs::set_class(root.clone(), 0, Some(oci)), Error::<Runtime>::ClassInUse);
 		let larger = ClassInfo { min_memory: 2_048, ..class_info() };
 		assert_ok!(IoJobs::set_class(root, 0, Some(larger)));
+	});
+}
+
+#[test]
+fn should_hold_in_the_requesters_account_when_somebody_else_submits() {
+	ExtBuilder::default().build_and_execute(|| {
+		let owner = account(77);
+		let cost = <IoJobs as JobSubmission<_>>::cost(&spec()).unwrap();
+		let price = IoJobs::quote(spec()).unwrap();
+		assert_eq!(cost, price.work + price.fee + price.deposit);
+		Balances::mint_into(&owner, cost + EXISTENTIAL_DEPOSIT).unwrap();
+		let id = <IoJobs as JobSubmission<_>>::submit(owner.clone(), spec()).unwrap();
+		assert_eq!(job(id).requester, owner);
+		assert_eq!(Balances::free_balance(&owner), EXISTENTIAL_DEPOSIT);
+		let weight = <IoJobs as JobSubmission<AccountId>>::submit_weight(&spec());
+		assert_eq!(weight, <() as WeightInfo>::submit(spec().encoded_size() as u32));
+		assert_ok!(IoJobs::cancel(RuntimeOrigin::signed(owner.clone()), id));
+		assert_eq!(Balances::free_balance(&owner), cost + EXISTENTIAL_DEPOSIT);
+	});
+}
+
+#[test]
+fn should_refuse_when_the_requester_cannot_pay_what_somebody_else_submits() {
+	ExtBuilder::default().build_and_execute(|| {
+		let owner = account(77);
+		let cost = <IoJobs as JobSubmission<_>>::cost(&spec()).unwrap();
+		Balances::mint_into(&owner, cost + EXISTENTIAL_DEPOSIT - 1).unwrap();
+		assert_storage_noop!(assert_eq!(
+			frame_support::storage::with_storage_layer(|| {
+				<IoJobs as JobSubmission<_>>::submit(owner.clone(), spec())
+			}),
+			Err(TokenError::FundsUnavailable.into())
+		));
+		let bad = JobSpec { replicas: 0, ..spec() };
+		assert_eq!(
+			<IoJobs as JobSubmission<AccountId>>::cost(&bad),
+			Err(Error::<Runtime>::BadQuorum.into())
+		);
 	});
 }

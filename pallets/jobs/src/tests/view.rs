@@ -47,7 +47,7 @@ fn should_show_a_job_while_it_goes_on_and_after_it_has_ended() {
 		let id = drawn(spec());
 		let view = IoJobs::job(id).unwrap();
 		assert_eq!((view.id, view.requester, view.state), (id, REQUESTER, JobState::Running));
-		assert_eq!((view.submitted_at, view.next_timer), (1, Some(now() + 10)));
+		assert_eq!((view.submitted_at, view.next_timer), (Some(1), Some(now() + 10)));
 		assert_eq!((view.escrow, view.spec), (3_150, Some(spec())));
 		assert_eq!(view.replicas.len(), 3);
 		committed(id, &[1, 1, 1]);

@@ -10,6 +10,7 @@ use io_staking_simulation::{
 	supply::{self, Point},
 };
 use serde_json::{json, Value};
+use sp_runtime::Perbill;
 
 /// What honest work and each way of cheating earn, and how the supply moves, by pallet-io-staking itself
 #[derive(Parser)]
@@ -30,6 +31,9 @@ struct Arguments {
 	/// Certified operations that a burnt unit of fees counts as in the election; that of a new chain if it is left out
 	#[arg(long)]
 	work_per_burnt: Option<u128>,
+	/// Per cent of a slash that the operator pays alone; those of a new chain if it is left out
+	#[arg(long, value_parser = clap::value_parser!(u32).range(0..=100))]
+	first_loss: Option<u32>,
 	/// Folder for the plots and for `simulation.json`
 	#[arg(long, default_value = "simulation")]
 	out: PathBuf,
@@ -68,6 +72,9 @@ fn run(arguments: Arguments) -> Result<bool, String> {
 	let mut rules = Rules::default();
 	if let Some(work) = arguments.work_per_burnt {
 		rules.election.work_per_burnt = work;
+	}
+	if let Some(percent) = arguments.first_loss {
+		rules.first_loss = Perbill::from_percent(percent);
 	}
 	let mut rows = Vec::new();
 	for strategy in strategies {

@@ -21,6 +21,8 @@ pub const ERA_MILLIS: u64 = SESSION_BLOCKS as u64 * SESSIONS_PER_ERA as u64 * 6_
 pub const ERAS_PER_YEAR: u32 = (31_557_600_000 / ERA_MILLIS) as u32;
 /// Eras from `unbond` to `withdraw`.
 pub const UNBONDING_ERAS: u32 = 42;
+/// Part of a slash that the operator pays alone.
+pub const FIRST_LOSS: Perbill = Perbill::from_percent(50);
 /// Blocks from an offence to the payment of its slash.
 pub const SLASH_DEFER: BlockNumber = 14_400;
 /// Eras whose work counts in the election.

@@ -11,6 +11,7 @@ use sp_runtime::{
 	impl_opaque_keys,
 	testing::UintAuthorityId,
 	traits::{ConvertInto, IdentityLookup},
+	Perbill,
 };
 
 use crate::parameters as p;
@@ -62,6 +63,7 @@ parameter_types! {
 	pub const Offset: BlockNumber = 0;
 	pub static Mint: Economics = Economics::DEFAULT;
 	pub static Election: ElectionTerms = ElectionTerms::DEFAULT;
+	pub static FirstLoss: Perbill = p::FIRST_LOSS;
 }
 
 #[derive_impl(pallet_balances::config_preludes::TestDefaultConfig)]
@@ -104,6 +106,7 @@ impl pallet_io_staking::Config for Sim {
 	type MaxDelegations = ConstU32<32>;
 	type UnbondingEras = ConstU32<{ p::UNBONDING_ERAS }>;
 	type MaxUnbonding = ConstU32<{ p::UNBONDING_ERAS + 1 }>;
+	type FirstLoss = FirstLoss;
 	type SlashDefer = ConstU32<{ p::SLASH_DEFER / p::SESSION_BLOCKS }>;
 	type MaxSlashesPerBlock = ConstU32<1_000>;
 	type SessionsPerEra = ConstU32<{ p::SESSIONS_PER_ERA }>;

@@ -171,6 +171,8 @@ pub struct Rules {
 	pub election: ElectionTerms,
 	/// Part of the bond that a wrong result costs.
 	pub disagreed_slash: sp_runtime::Permill,
+	/// Part of a slash that the operator pays alone.
+	pub first_loss: Perbill,
 }
 
 impl Default for Rules {
@@ -179,6 +181,7 @@ impl Default for Rules {
 			economics: Economics::DEFAULT,
 			election: ElectionTerms::DEFAULT,
 			disagreed_slash: p::DISAGREED_SLASH,
+			first_loss: p::FIRST_LOSS,
 		}
 	}
 }
@@ -283,6 +286,7 @@ impl Market {
 	fn run(strategy: Strategy, cheats: bool, rules: Rules, seed: u64, eras: u32) -> f64 {
 		chain::Mint::set(rules.economics);
 		chain::Election::set(rules.election);
+		chain::FirstLoss::set(rules.first_loss);
 		let names = match strategy {
 			// Here the names are the means.
 			Strategy::Collude(_) => strategy.identities(),
@@ -420,7 +424,7 @@ impl Market {
 		let mut left: Vec<_> = self
 			.operators
 			.iter()
-			.filter(|operator| !excluded.contains(&operator.who) && !(idle && operator.ours))
+			.filter(|operator| !(excluded.contains(&operator.who) || idle && operator.ours))
 			.copied()
 			.collect();
 		let mut drawn = Vec::new();
@@ -582,6 +586,22 @@ mod tests {
 		cheap.election.work_per_burnt *= 100;
 		let gain = |rules| Row::of(Strategy::WashForSeat { volume: 100 }, rules, 2, 12).gain.mean;
 		assert!(gain(cheap) > 0.0 && gain(Rules::default()) < 0.0);
+	}
+
+	#[test]
+	fn should_find_that_to_claim_five_times_ones_power_pays_when_all_share_slashes_alike() {
+		let alike = Rules { first_loss: Perbill::zero(), ..Rules::default() };
+		let gain = |rules| Row::of(Strategy::LazyProof(80), rules, 3, 20).gain.mean;
+		assert!(gain(alike) > 0.0 && gain(Rules::default()) < 0.0);
+	}
+
+	/// With the numbers of a new chain. What owning a quorum by chance earns is in the README.
+	#[test]
+	fn should_earn_less_than_honest_work_by_every_strategy_that_must_not_pay() {
+		for strategy in Strategy::ALL.into_iter().filter(Strategy::is_deterred) {
+			let row = Row::of(strategy, Rules::default(), 4, 20);
+			assert!(row.is_below(), "{}: {:?}", strategy.name(), row.gain);
+		}
 	}
 
 	#[test]

@@ -49,6 +49,7 @@ pub struct Point {
 pub fn run(years: u32, seed: u64) -> Vec<Point> {
 	chain::Mint::set(Economics::DEFAULT);
 	chain::Election::set(ElectionTerms::DEFAULT);
+	chain::FirstLoss::set(p::FIRST_LOSS);
 	let operators = FIRST..FIRST + OPERATORS;
 	let savings = SUPPLY * 7 / 10 / Balance::from(OPERATORS);
 	let mut balances: Vec<_> = operators

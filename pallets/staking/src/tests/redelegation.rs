@@ -227,6 +227,41 @@ fn should_tell_what_cannot_be_collected_when_the_new_pool_was_slashed_too() {
 }
 
 #[test]
+fn should_forget_the_debt_when_the_slash_is_cancelled() {
+	pools().build_and_execute(|| {
+		joined();
+		redelegate(ALICE, BOB, 300);
+		let supply = IoStaking::supply();
+		assert_eq!(report(1, ALICE, 1_000), 1_000);
+		assert_ok!(IoStaking::cancel_slash(RuntimeOrigin::root(), 0));
+		assert_eq!((worth(ALICE, ALICE), worth(CHARLIE, ALICE)), (1_000, 200));
+		assert_ok!(IoStaking::settle(signed(EVE), CHARLIE, BOB));
+		assert_eq!((worth(CHARLIE, BOB), held(CHARLIE)), (300, 500));
+		assert_eq!(IoStaking::supply(), supply);
+	});
+}
+
+#[test]
+fn should_have_the_debt_back_when_the_slash_is_cancelled_after_it_was_paid() {
+	pools().build_and_execute(|| {
+		joined();
+		redelegate(ALICE, BOB, 300);
+		let supply = IoStaking::supply();
+		// 500 of Alice, and half of her 500, of 200 and 300 of Charlie.
+		assert_eq!(report(1, ALICE, 1_000), 1_000);
+		assert_ok!(IoStaking::settle(signed(CHARLIE), CHARLIE, BOB));
+		assert_eq!((worth(CHARLIE, BOB), held(CHARLIE)), (150, 350));
+		assert_ok!(IoStaking::cancel_slash(RuntimeOrigin::root(), 0));
+		let view = IoStaking::position(CHARLIE);
+		let moved = view.iter().find(|view| view.operator == BOB).unwrap();
+		assert_eq!((moved.worth, moved.unminted, moved.uncollected), (150, 150, 0));
+		assert_ok!(IoStaking::settle(signed(EVE), CHARLIE, BOB));
+		assert_eq!((worth(CHARLIE, BOB), worth(BOB, BOB), worth(DAVE, BOB)), (300, 1_000, 1_000));
+		assert_eq!(IoStaking::supply(), supply);
+	});
+}
+
+#[test]
 fn should_keep_the_operator_while_stake_that_left_it_answers() {
 	pools().build_and_execute(|| {
 		joined();

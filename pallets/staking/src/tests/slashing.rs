@@ -168,6 +168,69 @@ fn should_give_each_its_part_back_when_cancelled() {
 }
 
 #[test]
+fn should_give_what_leaves_its_part_back_when_cancelled() {
+	ExtBuilder::default().with_operator(ALICE, 300).build_and_execute(|| {
+		delegate(BOB, ALICE, 300);
+		assert_ok!(IoStaking::unbond(signed(BOB), ALICE, 300));
+		report(1, ALICE, 200);
+		assert_eq!((worth(ALICE, ALICE), worth(BOB, ALICE)), (160, 240));
+		// He has been to the chain in the meantime.
+		assert_ok!(IoStaking::settle(signed(BOB), BOB, ALICE));
+		assert_ok!(IoStaking::cancel_slash(RuntimeOrigin::root(), 0));
+		assert_eq!((worth(ALICE, ALICE), worth(BOB, ALICE)), (300, 300));
+		run_to_era(UNBONDING);
+		assert_ok!(IoStaking::withdraw(signed(BOB), ALICE));
+		assert_eq!(free(BOB), FUNDS);
+	});
+}
+
+#[test]
+fn should_give_it_to_those_who_stay_when_cancelled_after_the_rest_was_withdrawn() {
+	ExtBuilder::default().with_operator(ALICE, 300).build_and_execute(|| {
+		SlashDefer::set(UNBONDING * ERA + 5);
+		delegate(BOB, ALICE, 300);
+		assert_ok!(IoStaking::unbond(signed(BOB), ALICE, 300));
+		report(1, ALICE, 200);
+		run_to_era(UNBONDING);
+		assert_ok!(IoStaking::withdraw(signed(BOB), ALICE));
+		assert_eq!(free(BOB), FUNDS - 60);
+		assert_ok!(IoStaking::cancel_slash(RuntimeOrigin::root(), 0));
+		assert!((359..=360).contains(&worth(ALICE, ALICE)), "{}", worth(ALICE, ALICE));
+	});
+}
+
+#[test]
+fn should_give_each_era_its_part_back_when_cancelled() {
+	ExtBuilder::default().with_operator(ALICE, 300).build_and_execute(|| {
+		delegate(BOB, ALICE, 400);
+		for _ in 0..UNBONDING {
+			assert_ok!(IoStaking::unbond(signed(BOB), ALICE, 100));
+			run_to_era(IoStaking::current_era() + 1);
+		}
+		assert_eq!(report_since(1, ALICE, 300, 1), 300);
+		let slash = Slashes::<Test>::get(0).unwrap();
+		// What was unbonded in era 0 is due.
+		assert_eq!(slash.parts.iter().map(|part| part.era).collect::<Vec<_>>(), [1, 2]);
+		assert_ok!(IoStaking::cancel_slash(RuntimeOrigin::root(), 0));
+		assert_eq!(worth(BOB, ALICE), 400);
+	});
+}
+
+#[test]
+fn should_count_the_weight_of_each_era_that_a_slash_looks_at() {
+	ExtBuilder::default().with_operator(ALICE, 300).build_and_execute(|| {
+		run_to_era(2);
+		let weight = |since: u32| {
+			let before = System::block_weight().total();
+			report_since(since.into(), ALICE, 10, since);
+			System::block_weight().total().saturating_sub(before)
+		};
+		assert_eq!(weight(2 * ERA), Weight::zero());
+		assert_eq!(weight(1), <() as WeightInfo>::poll_skip().saturating_mul(2));
+	});
+}
+
+#[test]
 fn should_spare_who_left_before_the_duty_began() {
 	ExtBuilder::default().with_operator(ALICE, 300).build_and_execute(|| {
 		delegate(BOB, ALICE, 300);

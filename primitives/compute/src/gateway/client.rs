@@ -15,6 +15,7 @@ use sp_runtime::{
 		storage_lock::{StorageLock, Time},
 		Duration, Timestamp,
 	},
+	transaction_validity::TransactionValidity,
 	BoundedVec,
 };
 
@@ -115,6 +116,23 @@ impl Exchange {
 					take(answer);
 				},
 				Err(error) => self.report(&gateway, error, now),
+			}
+		}
+	}
+
+	/// Passes on the calls that a gateway wants to be sent: `submit` puts one into the pool, if `check` says that the chain
+	/// would take it now.
+	pub fn forward<C>(
+		&self,
+		calls: impl IntoIterator<Item = C>,
+		check: impl Fn(&C) -> TransactionValidity,
+		submit: impl Fn(C) -> Result<(), ()>,
+	) {
+		for call in calls {
+			if let Err(error) = check(&call) {
+				log::debug!(target: self.log_target, "a gateway's call is refused: {error:?}");
+			} else if submit(call).is_err() {
+				log::debug!(target: self.log_target, "the pool has the call already");
 			}
 		}
 	}

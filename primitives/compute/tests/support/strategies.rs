@@ -254,7 +254,7 @@ pub(crate) fn outcome() -> impl Strategy<Value = Outcome<AccountId>> {
 
 pub(crate) fn job_view() -> impl Strategy<Value = JobView<AccountId>> {
 	(
-		(any::<(u64, u32, Option<u32>, u128, u128)>(), account(), job_state()),
+		(any::<(u64, Option<u32>, Option<u32>, u128, u128)>(), account(), job_state()),
 		option::of(spec()),
 		vec(replica(), 0..MAX_TOTAL_REPLICAS as usize),
 		option::of(outcome()),

@@ -74,9 +74,9 @@ pub(super) async fn resume(args: ResumeArgs, app: &App) -> Result<u8> {
 	let (client, signer) = args.key.connect(app).await?;
 	client.expect_genesis(record.genesis)?;
 	let view = client.job(record.job).await?.ok_or_else(|| unknown(record.job))?;
-	let from = match view.outcome {
-		Some(_) => client.best_block().await?.number,
-		None => view.submitted_at,
+	let from = match view.submitted_at {
+		Some(block) => block,
+		None => client.best_block().await?.number,
 	};
 	let server = serve(&args.place, Content::of(&folder.input()).await?).await?;
 	if view.outcome.is_none()

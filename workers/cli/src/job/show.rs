@@ -92,7 +92,7 @@ pub(super) async fn list(args: ListArgs, app: &App) -> Result<()> {
 				view.spec.as_ref().map(|s| s.class.to_string()).unwrap_or_default(),
 				output::address(&view.requester),
 				view.replicas.len().to_string(),
-				view.submitted_at.to_string(),
+				view.submitted_at.map(|block| block.to_string()).unwrap_or_default(),
 				money(view.escrow.saturating_add(view.deposit)),
 			]);
 		}
@@ -299,8 +299,7 @@ pub(super) fn job_json(view: &JobView<AccountId>) -> Value {
 		"job": view.id,
 		"requester": output::address(&view.requester),
 		"state": state(view.state),
-		// The chain forgets it when the job ends.
-		"submitted_at": view.outcome.is_none().then_some(view.submitted_at),
+		"submitted_at": view.submitted_at,
 		"next_timer": view.next_timer,
 		"escrow": json_amount(view.escrow),
 		"deposit": json_amount(view.deposit),
@@ -378,7 +377,10 @@ fn job_text(view: &JobView<AccountId>) -> String {
 		("job", view.id.to_string()),
 		("state", state(view.state).into()),
 		("requester", output::address(&view.requester)),
-		("submitted in block", view.submitted_at.to_string()),
+		(
+			"submitted in block",
+			view.submitted_at.map(|block| block.to_string()).unwrap_or_default(),
+		),
 		("next timer", view.next_timer.map(|block| format!("block {block}")).unwrap_or_default()),
 		("escrow", money(view.escrow)),
 		("deposit", money(view.deposit)),
@@ -526,7 +528,7 @@ mod tests {
 			id: 7,
 			requester: AccountId::new([1; 32]),
 			state: JobState::Running,
-			submitted_at: 1,
+			submitted_at: Some(1),
 			next_timer: Some(5),
 			escrow: 1,
 			deposit: 2,

@@ -11,7 +11,7 @@ use serde_json::json;
 use sp_core::H256;
 use tempfile::NamedTempFile;
 
-use super::{ServeArgs, SpecArgs, SubmitArgs, fetch, show::verification_json, watch};
+use super::{RunArgs, ServeArgs, SpecArgs, SubmitArgs, fetch, show::verification_json, watch};
 use crate::{
 	App, archive,
 	error::{Error, Result},
@@ -225,10 +225,10 @@ pub(super) async fn quote(args: SpecArgs, app: &App) -> Result<()> {
 }
 
 /// A job that is on chain.
-pub(super) struct Placed {
-	pub(super) job: JobId,
+pub(crate) struct Placed {
+	pub(crate) job: JobId,
 	/// The block of its submission.
-	pub(super) block: u32,
+	pub(crate) block: u32,
 }
 
 /// Shows the price, asks, and submits the job. `follow` says whether this command goes on with it.
@@ -293,41 +293,70 @@ pub(super) async fn place(
 }
 
 pub(super) async fn submit(args: SubmitArgs, app: &App) -> Result<u8> {
-	let files = Files::of(&args.spec).await?;
-	check_reachable(&args, &files)?;
-	if let Some(dir) = &args.output {
-		fetch::check_directory(dir, args.overwrite)?;
+	let SubmitArgs { run, key } = args;
+	let yes = run.yes;
+	let prepared = Prepared::new(run).await?;
+	let (client, signer) = key.connect(app).await?;
+	let place =
+		async |spec: &JobSpec, follow: bool| place(&client, &signer, spec, yes, follow, app).await;
+	prepared.submit(&client, app, place).await
+}
+
+/// A job whose files were looked at. That needs no node.
+pub(crate) struct Prepared {
+	args: RunArgs,
+	files: Files,
+}
+
+impl Prepared {
+	pub(crate) async fn new(args: RunArgs) -> Result<Self> {
+		let files = Files::of(&args.spec).await?;
+		check_reachable(&args, &files)?;
+		if let Some(dir) = &args.output {
+			fetch::check_directory(dir, args.overwrite)?;
+		}
+		Ok(Self { args, files })
 	}
-	let (client, signer) = args.key.connect(app).await?;
-	let server = if args.serve {
-		Some(Server::start(args.listen, args.public_url.as_deref(), files.contents()).await?)
-	} else {
-		None
-	};
-	let spec = spec(&args.spec, &files, server.as_ref())?;
-	let follow = args.watch || args.serve || args.output.is_some();
-	let Placed { job, block } = place(&client, &signer, &spec, args.yes, follow, app).await?;
-	if !follow {
-		return Ok(0);
-	}
-	let outcome = watch::follow(&client, job, block, server.as_ref(), None, app).await?;
-	let status = watch::status(&outcome);
-	if let Some(dir) = &args.output
-		&& outcome.state == io_primitives::JobState::Settled
-	{
-		let options = fetch::Options {
-			dir,
-			overwrite: args.overwrite,
-			allow_private: args.allow_private,
-			from: &[],
+
+	/// Serves, submits, follows and fetches, as the arguments say. `place` pays for the job and puts it on the chain; it is
+	/// told whether this command goes on with it.
+	pub(crate) async fn submit(
+		self,
+		client: &Client,
+		app: &App,
+		place: impl AsyncFnOnce(&JobSpec, bool) -> Result<Placed>,
+	) -> Result<u8> {
+		let Self { args, files } = self;
+		let server = if args.serve {
+			Some(Server::start(args.listen, args.public_url.as_deref(), files.contents()).await?)
+		} else {
+			None
 		};
-		fetch::fetch_outcome(&client, &outcome, options, app).await?;
+		let spec = spec(&args.spec, &files, server.as_ref())?;
+		let follow = args.watch || args.serve || args.output.is_some();
+		let Placed { job, block } = place(&spec, follow).await?;
+		if !follow {
+			return Ok(0);
+		}
+		let outcome = watch::follow(client, job, block, server.as_ref(), None, app).await?;
+		let status = watch::status(&outcome);
+		if let Some(dir) = &args.output
+			&& outcome.state == io_primitives::JobState::Settled
+		{
+			let options = fetch::Options {
+				dir,
+				overwrite: args.overwrite,
+				allow_private: args.allow_private,
+				from: &[],
+			};
+			fetch::fetch_outcome(client, &outcome, options, app).await?;
+		}
+		Ok(status)
 	}
-	Ok(status)
 }
 
 /// Workers must find the files somewhere.
-fn check_reachable(args: &SubmitArgs, files: &Files) -> Result<()> {
+fn check_reachable(args: &RunArgs, files: &Files) -> Result<()> {
 	if args.serve {
 		return if files.contents().next().is_some() {
 			Ok(())

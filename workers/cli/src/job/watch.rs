@@ -38,10 +38,9 @@ const FINALITY_PATIENCE: Duration = Duration::from_secs(300);
 pub(super) async fn watch(args: WatchArgs, app: &App) -> Result<u8> {
 	let client = app.connect().await?;
 	let view = client.job(args.job).await?.ok_or_else(|| unknown(args.job))?;
-	let from = if view.state.is_terminal() {
-		client.best_block().await?.number
-	} else {
-		view.submitted_at
+	let from = match view.submitted_at {
+		Some(block) => block,
+		None => client.best_block().await?.number,
 	};
 	let outcome = follow(&client, args.job, from, None, None, app).await?;
 	Ok(status(&outcome))

@@ -1,10 +1,6 @@
 //! Key files that are encrypted with a passphrase.
 
-use argon2::{Algorithm, Argon2, Params, Version};
-use chacha20poly1305::{
-	XChaCha20Poly1305,
-	aead::{Aead, KeyInit, Payload},
-};
+use io_client::sealed::{Cost, PassphraseKey, SealError};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -14,12 +10,6 @@ use crate::error::{Error, Result};
 const VERSION: u32 = 1;
 /// Binds the ciphertext to its use.
 const TAG: &[u8] = b"io key file v1";
-/// Cost of a new file: 64 MiB of memory, 3 passes.
-const MEMORY_KIB: u32 = 64 * 1024;
-const PASSES: u32 = 3;
-/// Most that reading a file may cost; more would only serve to annoy.
-const MAX_MEMORY_KIB: u32 = 1024 * 1024;
-const MAX_PASSES: u32 = 16;
 /// Shortest passphrase for a new file.
 const MIN_PASSPHRASE: usize = 8;
 
@@ -39,13 +29,6 @@ pub(super) struct Sealed {
 	ciphertext: String,
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Cost {
-	memory_kib: u32,
-	passes: u32,
-}
-
 impl Sealed {
 	/// Encrypts a secret.
 	pub(super) fn new(secret: &str, address: &str, passphrase: &str) -> Result<Self> {
@@ -54,21 +37,13 @@ impl Sealed {
 				"the passphrase is too short: at least {MIN_PASSPHRASE} characters"
 			)));
 		}
-		let mut random = [0u8; 40];
-		getrandom::fill(&mut random)
-			.map_err(|e| Error::Local(format!("the system gives no random numbers: {e}")))?;
-		let (salt, nonce) = random.split_at(16);
-		let cost = Cost { memory_kib: MEMORY_KIB, passes: PASSES };
-		let key = derive(passphrase, salt, &cost)?;
-		let payload = Payload { msg: secret.as_bytes(), aad: &aad(address) };
-		let ciphertext = XChaCha20Poly1305::new((&*key).into())
-			.encrypt(nonce.into(), payload)
-			.map_err(|_| Error::Local("the secret cannot be encrypted".into()))?;
+		let key = PassphraseKey::new(passphrase.as_bytes()).map_err(unusable)?;
+		let (nonce, ciphertext) = key.seal(secret.as_bytes(), &bound(address)).map_err(unusable)?;
 		Ok(Self {
 			version: VERSION,
 			address: address.to_owned(),
-			argon2id: cost,
-			salt: hex::encode(salt),
+			argon2id: key.cost(),
+			salt: hex::encode(key.salt()),
 			nonce: hex::encode(nonce),
 			ciphertext: hex::encode(ciphertext),
 		})
@@ -89,36 +64,26 @@ impl Sealed {
 		let nonce = bytes("nonce", &self.nonce)?;
 		let nonce: [u8; 24] = nonce.try_into().map_err(|_| damaged("nonce"))?;
 		let ciphertext = bytes("ciphertext", &self.ciphertext)?;
-		if self.argon2id.memory_kib > MAX_MEMORY_KIB || self.argon2id.passes > MAX_PASSES {
-			return Err(damaged("cost"));
-		}
-		let key = derive(passphrase, &salt, &self.argon2id)?;
-		let payload = Payload { msg: &ciphertext, aad: &aad(&self.address) };
-		let secret = XChaCha20Poly1305::new((&*key).into())
-			.decrypt((&nonce).into(), payload)
-			.map(Zeroizing::new)
-			.map_err(|_| {
-				Error::Local(format!(
+		let secret = PassphraseKey::again(passphrase.as_bytes(), &salt, self.argon2id)
+			.and_then(|key| key.open(&nonce, &ciphertext, &bound(&self.address)))
+			.map_err(|e| match e {
+				SealError::Open => Error::Local(format!(
 					"the passphrase does not open the key file of {}",
 					self.address
-				))
+				)),
+				e => unusable(e),
 			})?;
 		String::from_utf8(secret.to_vec()).map(Zeroizing::new).map_err(|_| damaged("secret"))
 	}
 }
 
-fn aad(address: &str) -> Vec<u8> {
-	[TAG, address.as_bytes()].concat()
+fn unusable(error: SealError) -> Error {
+	Error::Local(format!("the key file cannot be used: {error}"))
 }
 
-fn derive(passphrase: &str, salt: &[u8], cost: &Cost) -> Result<Zeroizing<[u8; 32]>> {
-	let failed = |e: argon2::Error| Error::Local(format!("the key file cannot be used: {e}"));
-	let params = Params::new(cost.memory_kib, cost.passes, 1, Some(32)).map_err(failed)?;
-	let mut key = Zeroizing::new([0u8; 32]);
-	Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-		.hash_password_into(passphrase.as_bytes(), salt, &mut *key)
-		.map_err(failed)?;
-	Ok(key)
+/// What the ciphertext is bound to.
+fn bound(address: &str) -> Vec<u8> {
+	[TAG, address.as_bytes()].concat()
 }
 
 #[cfg(test)]

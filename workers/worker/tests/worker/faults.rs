@@ -1,6 +1,6 @@
 //! What goes wrong around a worker: each gives a clear message, none a panic.
 
-use std::{fs, process::Command};
+use std::{fs, os::unix::fs::MetadataExt, process::Command};
 
 use codec::Encode;
 use io_primitives::ReplicaState;
@@ -186,18 +186,31 @@ struct SmallDisk(std::path::PathBuf);
 impl SmallDisk {
 	fn mount(path: std::path::PathBuf, size: &str) -> SmallDisk {
 		fs::create_dir_all(&path).unwrap();
-		let output = Command::new("mount")
-			.args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"])
+		let owner = fs::metadata(&path).unwrap();
+		let options = format!("size={size},uid={},gid={}", owner.uid(), owner.gid());
+		let output = as_root("mount")
+			.args(["-t", "tmpfs", "-o", &options, "tmpfs"])
 			.arg(&path)
 			.output()
 			.unwrap();
 		assert!(
 			output.status.success(),
-			"this test mounts a small tmpfs and so has to run as root: {}",
+			"this test mounts a small tmpfs and so needs root, or sudo without a password: {}",
 			String::from_utf8_lossy(&output.stderr)
 		);
 		SmallDisk(path)
 	}
+}
+
+/// A command that only root may run.
+fn as_root(program: &str) -> Command {
+	// Files that this process makes are its user's.
+	if tempfile::tempfile().unwrap().metadata().unwrap().uid() == 0 {
+		return Command::new(program);
+	}
+	let mut command = Command::new("sudo");
+	command.args(["--non-interactive", program]);
+	command
 }
 
 impl SmallDisk {
@@ -215,7 +228,7 @@ impl SmallDisk {
 
 impl Drop for SmallDisk {
 	fn drop(&mut self) {
-		let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+		let _ = as_root("umount").arg("-l").arg(&self.0).status();
 	}
 }
 

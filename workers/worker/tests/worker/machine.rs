@@ -2,6 +2,7 @@
 
 use std::{
 	fs,
+	hash::{BuildHasher, RandomState},
 	path::PathBuf,
 	process::{Child, Command, ExitStatus, Output, Stdio},
 	time::{Duration, Instant},
@@ -13,9 +14,11 @@ use tempfile::TempDir;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_io-worker");
 
-/// A port that is free now.
+/// A port that is free now, below the range of outgoing connections: one of those could take it before the worker does.
 pub(crate) fn free_port() -> u16 {
-	std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+	let any = || 12_000 + (RandomState::new().hash_one(0) % 20_000) as u16;
+	let is_free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
+	std::iter::repeat_with(any).find(is_free).unwrap()
 }
 
 /// A data folder with keys, and perhaps a running worker.

@@ -1,0 +1,161 @@
+//! What blocks did to the pool, read from the calls in their bodies: nodes keep those when they have long discarded the
+//! states with the events.
+//!
+//! A call may have failed; whether its coins are in the pool tells. Calls inside of other calls are found in batches only,
+//! whose caller is known. Whoever follows the pool notices what is not found here, since coins are missing then.
+
+use codec::{Compact, Decode};
+use io_primitives::Balance;
+use io_shielded::{Bundle, Hash, MintNote, PointBytes, wallet::ledger::Transfer};
+use sp_core::H256;
+
+use super::{POOL, micro};
+use crate::{BlockInfo, Client, Error, Result, Runtime};
+
+/// How deep batches may lie in each other.
+const MAX_DEPTH: u32 = 8;
+const BATCHES: [&str; 3] = ["batch", "batch_all", "force_batch"];
+
+/// A call that makes coins, unless it fails.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum PoolCall {
+	/// `shield`.
+	Mint {
+		/// Who pays.
+		depositor: Hash,
+		/// Micro-IO.
+		amount: u64,
+		/// The note.
+		note: MintNote,
+	},
+	/// `spend` or `relay`.
+	Bundle(Box<Bundle>),
+}
+
+impl PoolCall {
+	/// One-time key of its first coin.
+	pub fn key(&self) -> Option<PointBytes> {
+		match self {
+			Self::Mint { note, .. } => Some(note.key),
+			Self::Bundle(bundle) => bundle.outputs.first().map(|output| output.key),
+		}
+	}
+
+	/// What it did, if its first coin is the pool's coin number `first`.
+	pub fn transfer(self, first: u64) -> Transfer {
+		match self {
+			Self::Mint { depositor, amount, note } => {
+				Transfer::Mint { coin: first, depositor, amount, note }
+			},
+			Self::Bundle(bundle) => Transfer::Bundle {
+				first,
+				tags: bundle.inputs.iter().map(|input| input.tag).collect(),
+				fee: bundle.fee,
+				target: bundle.target,
+				outputs: bundle.outputs.into_inner(),
+			},
+		}
+	}
+}
+
+impl Client {
+	/// The block at a height of the best chain, and the calls in its body that are for the pool. `None` if the chain is
+	/// shorter.
+	pub async fn pool_calls(&self, number: u32) -> Result<Option<(BlockInfo, Vec<PoolCall>)>> {
+		let Some(hash) = self.block_hash(number).await? else { return Ok(None) };
+		let block: BlockInfo = self.block(hash).await?;
+		// The state that would tell the version of the runtime is gone.
+		let runtime = self.runtime().await?;
+		let mut calls = Vec::new();
+		for extrinsic in self.extrinsics(hash).await? {
+			runtime.pool_calls(&extrinsic, &mut calls);
+		}
+		Ok(Some((block, calls)))
+	}
+
+	/// Whether the node still has the state of a block.
+	pub async fn has_state(&self, block: H256) -> Result<bool> {
+		match self.pool_count(block).await {
+			Ok(_) => Ok(true),
+			Err(Error::Rpc { message, .. }) if message.contains("discarded") => Ok(false),
+			Err(Error::UnknownBlock { .. }) => Ok(false),
+			Err(e) => Err(e),
+		}
+	}
+}
+
+impl Runtime {
+	/// Collects the pool's calls in an extrinsic. One that cannot be read, of another version of the runtime for example,
+	/// has none.
+	fn pool_calls(&self, extrinsic: &[u8], found: &mut Vec<PoolCall>) {
+		let mut input = extrinsic;
+		let bare = Compact::<u32>::decode(&mut input).is_err()
+			|| input.first().is_none_or(|version| version & 0b1100_0000 == 0);
+		if bare {
+			// An inherent: large, and made by the block's author.
+			return;
+		}
+		let metadata = self.metadata();
+		let decoded = frame_decode::extrinsics::decode_extrinsic(
+			&mut &extrinsic[..],
+			&**metadata,
+			metadata.types(),
+		);
+		let Ok(decoded) = decoded else { return };
+		// A `MultiAddress` of the variant `Id`.
+		let signer = decoded.signature_payload().and_then(|signature| {
+			match extrinsic.get(signature.address_range())? {
+				[0, account @ ..] => account.try_into().ok(),
+				_ => None,
+			}
+		});
+		if let Some(call) = extrinsic.get(decoded.call_data_range()) {
+			// What cannot be read to its end may still have been read in part.
+			let _ = self.collect(&mut &call[..], signer, MAX_DEPTH, found);
+		}
+	}
+
+	/// Reads one call and moves `input` behind it.
+	fn collect(
+		&self,
+		input: &mut &[u8],
+		caller: Option<Hash>,
+		depth: u32,
+		found: &mut Vec<PoolCall>,
+	) -> Result<()> {
+		let failed = |reason: String| Error::decode("a call in a block", reason);
+		let whole = *input;
+		let ty = self.metadata().outer_enums().call_enum_ty();
+		self.skip(input, ty).map_err(failed)?;
+		let call = &whole[..whole.len() - input.len()];
+		let [pallet, index, arguments @ ..] = call else { return Ok(()) };
+		let pallet = self.metadata().pallet_by_call_index(*pallet);
+		let name = pallet.as_ref().and_then(|pallet| {
+			pallet.call_variant_by_index(*index).map(|call| (pallet.name(), call.name.as_str()))
+		});
+		let arguments = &mut &arguments[..];
+		match (name, caller) {
+			(Some((POOL, "shield")), Some(depositor)) => {
+				let (Compact(value), note) = <(Compact<Balance>, MintNote)>::decode(arguments)
+					.map_err(|e| failed(e.to_string()))?;
+				// The pallet refuses any other amount.
+				if let Ok(amount) = micro(value) {
+					found.push(PoolCall::Mint { depositor, amount, note });
+				}
+			},
+			(Some((POOL, "spend" | "relay")), _) => {
+				let bundle = Bundle::decode(arguments).map_err(|e| failed(e.to_string()))?;
+				found.push(PoolCall::Bundle(Box::new(bundle)));
+			},
+			(Some(("Utility", name)), _) if BATCHES.contains(&name) && depth > 0 => {
+				let Compact(count) =
+					Compact::<u32>::decode(arguments).map_err(|e| failed(e.to_string()))?;
+				for _ in 0..count {
+					self.collect(arguments, caller, depth - 1, found)?;
+				}
+			},
+			_ => {},
+		}
+		Ok(())
+	}
+}
