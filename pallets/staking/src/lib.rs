@@ -757,7 +757,10 @@ pub mod pallet {
 		///
 		/// Emits `SlashCancelled`.
 		#[pallet::call_index(4)]
-		#[pallet::weight(T::WeightInfo::cancel_slash())]
+		// What is given back to each era is one item read and written, as when a slash is looked at.
+		#[pallet::weight(T::WeightInfo::cancel_slash().saturating_add(
+			T::WeightInfo::poll_skip().saturating_mul(MAX_SLASH_PARTS.into())
+		))]
 		pub fn cancel_slash(
 			origin: OriginFor<T>,
 			#[pallet::compact] id: SlashId,
