@@ -24,8 +24,10 @@ use crate::{
 	world::{IO, PRICE, Party, World, private_file},
 };
 
-/// Coins of strangers among which the wallets' are hidden: the first window is used from 64 on.
-const STRANGERS: u64 = 70;
+/// Coins of strangers before the wallets' first ones, and after them: the first window is used from 64 coins on.
+const STRANGERS: [u64; 2] = [60, 40];
+/// Coins that come before a young window gets longer.
+const STEP: u64 = 32;
 /// Blocks until a coin can be spent, and one more.
 const MATURITY: u32 = 11;
 /// Micro-IO to the smallest unit.
@@ -131,7 +133,7 @@ fn hash(value: &Value, name: &str) -> Result<H256> {
 pub(super) async fn run(world: &mut World) -> Result<()> {
 	let market = world.market("shielded", 3).await?;
 	let before = world.chain.pool().await?;
-	fill(world, &market.requester).await?;
+	let mut strangers = fill(world, &market.requester, STRANGERS[0]).await?;
 	let mut ann = Purse::create(world, "ann").await?;
 	let mut ben = Purse::create(world, "ben").await?;
 	for (to_ann, value) in [(true, 100), (true, 50), (false, 30), (false, 1)] {
@@ -142,19 +144,20 @@ pub(super) async fn run(world: &mut World) -> Result<()> {
 			purse.run(world, Some(&market.requester), &args).await?.ok("io wallet shield")?;
 		purse.worth += amount(&json(&done)?, "amount")?;
 	}
-	world.step(format!("{STRANGERS} coins of strangers, two of Ann, two of Ben are in the pool"));
 	let early = ann.run(world, None, &["send", &ben.address, "1", "--yes"]).await?;
-	early.refused("spending coins that are not ten blocks old", &["ten blocks"])?;
+	let why = ["ten blocks", "has more to hide them among"];
+	early.refused("spending coins that are too new, or in no window yet", &why)?;
+	strangers += fill(world, &market.requester, STRANGERS[1]).await?;
+	world.step("a hundred coins of strangers, two of Ann, two of Ben are in the pool");
 	world.chain.pass_blocks(MATURITY).await?;
 
-	let seen = five_payments(world, &mut ann, &mut ben, &market.requester).await?;
+	let seen = five_payments(world, &mut ann, &mut ben, &market.requester, &mut strangers).await?;
 	prove(world, &ann, &ben, &seen).await?;
 	leave(world, &mut ben).await?;
 	let job = pay_job(world, &mut ann, &market).await?;
 
 	ann.check(world).await?;
 	ben.check(world).await?;
-	let strangers = Balance::from((1..=STRANGERS).sum::<u64>()) * MICRO;
 	let supply = world.chain.pool().await?.supply;
 	let expected = before.supply + strangers + ann.worth + ben.worth;
 	ensure!(supply == expected, "the pool is worth {supply} instead of {expected}");
@@ -172,23 +175,20 @@ pub(super) async fn run(world: &mut World) -> Result<()> {
 	ben.check(world).await
 }
 
-/// Coins of strangers, worth 1, 2, 3 .. micro-IO.
-async fn fill(world: &World, payer: &Party) -> Result<()> {
+/// Makes coins of strangers, worth 1, 2, 3 .. micro-IO. Returns their sum.
+async fn fill(world: &World, payer: &Party, count: u64) -> Result<Balance> {
 	let to = SpendKey::from_seed(&[0x57; 32]).view_key().address(0);
 	let origin = Origin::Mint { depositor: payer.account.clone().into() };
 	let (pallet, call) = world.chain.call_index("IoShielded", "shield")?;
-	for chunk in (1..=STRANGERS).collect::<Vec<_>>().chunks(35) {
-		let calls: Vec<_> = chunk
-			.iter()
-			.map(|micro| {
-				let note = NewNote::new(&to, *micro, &[0; MEMO_LEN], &origin, &mut OsRng);
-				(pallet, call, Compact(Balance::from(*micro) * MICRO), note.mint())
-			})
-			.collect();
-		let batch = crate::chain::encoded_call("Utility", "batch_all", calls.encode());
-		world.chain.submit(&batch, &payer.key).await?;
-	}
-	Ok(())
+	let calls: Vec<_> = (1..=count)
+		.map(|micro| {
+			let note = NewNote::new(&to, micro, &[0; MEMO_LEN], &origin, &mut OsRng);
+			(pallet, call, Compact(Balance::from(micro) * MICRO), note.mint())
+		})
+		.collect();
+	let batch = crate::chain::encoded_call("Utility", "batch_all", calls.encode());
+	world.chain.submit(&batch, &payer.key).await?;
+	Ok(Balance::from(count * (count + 1) / 2) * MICRO)
 }
 
 /// A private payment as the chain has it.
@@ -203,6 +203,7 @@ async fn five_payments(
 	ann: &mut Purse,
 	ben: &mut Purse,
 	payer: &Party,
+	strangers: &mut Balance,
 ) -> Result<Vec<Seen>> {
 	let mut seen = Vec::new();
 	for (forth, value, memo) in [
@@ -230,6 +231,8 @@ async fn five_payments(
 		));
 		hidden(world, &extrinsic, value, memo, [&from.address, &to.address], payer)?;
 		seen.push(Seen { id: text(&done, "payment")?, extrinsic });
+		// The change can be spent as soon as it is in the window.
+		*strangers += fill(world, payer, STEP).await?;
 		world.chain.pass_blocks(MATURITY).await?;
 	}
 	ann.check(world).await?;
@@ -396,6 +399,8 @@ async fn restored(world: &World, ann: &Purse, ben: &Purse) -> Result<()> {
 	let phrase = format!("--phrase-file={}", again.phrase.display());
 	again.run(world, None, &["restore", &phrase]).await?.ok("io wallet restore")?;
 	again.check(world).await?;
+	let key = format!("--key-file={}", world.dir.join("shielded-again.key").display());
+	again.run(world, None, &["job-key", "0", &key]).await?.ok("io wallet job-key")?;
 	let watcher = Purse {
 		path: world.dir.join("shielded-watch.wallet"),
 		phrase: PathBuf::new(),
@@ -424,10 +429,17 @@ async fn double_spend(world: &mut World, seen: &[Seen]) -> Result<()> {
 		if restart && !world.node.is_attached() {
 			world.restart_node(true, "always").await?;
 		}
-		match world.chain.submit_bytes(extrinsic).await {
+		let spent = world.chain.error_index("IoShielded", "TagSpent")?;
+		let why = match world.chain.submit_bytes(extrinsic).await {
 			Ok(_) => bail!("a coin was spent twice"),
-			Err(e) => world.step(format!("the same bundle again is refused: {}", e.root_cause())),
-		}
+			Err(e) => format!("{e:?}"),
+		};
+		ensure!(
+			why.contains(&format!("Custom error: {spent}")),
+			"refused for another reason: {why}"
+		);
+		let when = if restart { "after a restart of the node" } else { "at once" };
+		world.step(format!("the same bundle again is refused {when}: TagSpent"));
 	}
 	Ok(())
 }

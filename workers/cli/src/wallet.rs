@@ -155,6 +155,9 @@ pub(crate) struct ShieldArgs {
 	/// A shielded address; without it the money is for this wallet
 	#[arg(long, value_name = "ADDRESS")]
 	to: Option<String>,
+	/// Split the amount into so many coins, at most 100: several payments can be under way then
+	#[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=100))]
+	coins: u64,
 	/// Text for the receiver, at most 64 bytes
 	#[arg(long, value_name = "TEXT", default_value = "")]
 	memo: String,

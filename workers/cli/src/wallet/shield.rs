@@ -1,10 +1,13 @@
 //! `io wallet shield`: money of an account comes into the pool.
 
-use codec::Compact;
-use io_client::{Client, shielded::POOL};
+use codec::{Compact, Encode, Output};
+use io_client::{
+	Client,
+	shielded::{POOL, base_units},
+};
 use io_shielded::{
 	address::Address,
-	note::{NewNote, Origin},
+	note::{Memo, NewNote, Origin},
 };
 use rand_core::OsRng;
 use serde_json::json;
@@ -36,7 +39,8 @@ pub(super) async fn shield(args: ShieldArgs, app: &App) -> Result<()> {
 	client.expect_genesis(sp_core::H256(wallet.network.genesis))?;
 	let pool = client.pool_at(None).await?;
 	pay::not_paused(&pool, false)?;
-	if args.amount > pool.max_shield {
+	let parts = parts(amount, args.coins)?;
+	if parts.iter().any(|part| base_units(*part) > pool.max_shield) {
 		return Err(Error::Chain(format!(
 			"at most {} can be shielded at once; use several steps",
 			output::money(pool.max_shield)
@@ -50,7 +54,7 @@ pub(super) async fn shield(args: ShieldArgs, app: &App) -> Result<()> {
 		)));
 	}
 	let account = Client::account_of(&signer);
-	let call = call(&client, &to, amount, memo, account.clone().into()).await?;
+	let call = call(&client, &to, &parts, &memo, account.clone().into()).await?;
 	let fee = client.estimate_fee(&call, &signer).await?;
 	let free = client.balance(&account).await?.free;
 	if free < args.amount.saturating_add(fee) {
@@ -83,14 +87,53 @@ pub(super) async fn shield(args: ShieldArgs, app: &App) -> Result<()> {
 	})
 }
 
+/// The amount in so many parts, which differ by one at most.
+fn parts(amount: u64, count: u64) -> Result<Vec<u64>> {
+	if amount < count {
+		return Err(Error::Usage(format!("{} is too little for {count} coins", money(amount))));
+	}
+	Ok((0..count).map(|at| amount / count + u64::from(at < amount % count)).collect())
+}
+
 async fn call(
 	client: &Client,
 	to: &Address,
-	amount: u64,
-	memo: io_shielded::note::Memo,
+	parts: &[u64],
+	memo: &Memo,
 	depositor: [u8; 32],
 ) -> Result<Vec<u8>> {
-	let note = NewNote::new(to, amount, &memo, &Origin::Mint { depositor }, &mut OsRng);
-	let value = Compact(io_client::shielded::base_units(amount));
-	Ok(client.call(POOL, "shield", (value, note.mint())).await?)
+	let mut calls = Vec::new();
+	for amount in parts {
+		let note = NewNote::new(to, *amount, memo, &Origin::Mint { depositor }, &mut OsRng);
+		let value = Compact(base_units(*amount));
+		calls.push(client.call(POOL, "shield", (value, note.mint())).await?);
+	}
+	match <[Vec<u8>; 1]>::try_from(calls) {
+		Ok([call]) => Ok(call),
+		Err(calls) => Ok(client.call("Utility", "batch_all", Calls(calls)).await?),
+	}
+}
+
+/// A list of calls that are encoded already.
+struct Calls(Vec<Vec<u8>>);
+
+impl Encode for Calls {
+	fn encode_to<T: Output + ?Sized>(&self, output: &mut T) {
+		// At most 100.
+		Compact(self.0.len() as u32).encode_to(output);
+		self.0.iter().for_each(|call| output.write(call));
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn should_split_amount_without_losing_any_of_it() {
+		assert_eq!(parts(10, 3).unwrap(), [4, 3, 3]);
+		assert_eq!(parts(5, 1).unwrap(), [5]);
+		assert_eq!(parts(u64::MAX, 100).unwrap().iter().sum::<u64>(), u64::MAX);
+		assert!(matches!(parts(2, 3), Err(Error::Usage(_))));
+	}
 }
