@@ -4,7 +4,7 @@
 #   scripts/bench.sh jobs [JOBS [WORKERS]]   jobs settled per block: at full weight, and on a dev chain under load
 #   scripts/bench.sh kernels                 int8 products on this CPU, beside other libraries and the instructions' peak, and what a
 #                                            proof of computing power costs besides the product
-#   scripts/bench.sh proofs                  verifying proofs of computing power; proving and verifying products
+#   scripts/bench.sh proofs                  verifying proofs of computing power; proving and verifying products; native and in WASM
 #
 # IO_BENCH_BLOCK_TIME: milliseconds between the dev chain's blocks (6000, as on a real network).
 set -euo pipefail
@@ -23,7 +23,13 @@ kernels)
 	;;
 proofs)
 	prepare
-	exec cargo bench --locked -p io-tflops --features prover
+	BENCH=primitives/tflops/bench
+	export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$ROOT/$BENCH/target}"
+	# As the runtime's WASM is built, see runtime/build.rs.
+	RUSTFLAGS='--cfg=curve25519_dalek_bits="32"' CARGO_PROFILE_RELEASE_LTO=true \
+		cargo build --release --locked --quiet --manifest-path "$BENCH/Cargo.toml" --lib --target wasm32v1-none
+	exec cargo run --release --locked --quiet --manifest-path "$BENCH/Cargo.toml" -- \
+		"$CARGO_TARGET_DIR/wasm32v1-none/release/io_tflops_bench.wasm"
 	;;
 *)
 	echo 'usage: scripts/bench.sh jobs [JOBS [WORKERS]] | kernels | proofs' >&2

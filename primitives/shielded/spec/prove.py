@@ -10,6 +10,7 @@ records valid and forged bundles, for other verifiers.
 
 import collections
 import json
+import os
 import secrets
 import sys
 
@@ -18,7 +19,7 @@ import notes
 import ring_proof
 import ristretto as group
 import verify
-from notation import B, BH, G, G1, H, U, le
+from notation import B, BH, G, G1, H, U, Z, le
 from ristretto import L
 
 
@@ -159,6 +160,12 @@ def make_output(amount, context):
     return verify.Output(*note._replace(commitment=group.encode(commit(amount, mask)))), mask
 
 
+def ring_of(coins, places):
+    """The ring of a window, the pad in place of what is not a point: then only the verifier stumbles."""
+    points = [group.decode(coins[at : at + 32]) or Z for at in range(0, len(coins), 32)]
+    return list(zip(points[::2], points[1::2])) + [(Z, Z)] * (places - len(points) // 2)
+
+
 def prove_bundle(pool, era, era_hash, coins_of, spends, amounts, fee, fee_to=b"\0", target=b"\0", tags=None):
     """Sections 6 to 10: the bundle that pays `amounts` from `spends`. `tags` replaces the true ones."""
     tags = tags or [group.encode(group.mul(pow(spend.x, -1, L), U)) for spend in spends]
@@ -177,7 +184,7 @@ def prove_bundle(pool, era, era_hash, coins_of, spends, amounts, fee, fee_to=b"\
     range_proof = prove_range(transcript.copy(), amounts, masks)
     transcript.append_message(b"range-proof", range_proof)
     for number, spend in enumerate(spends):
-        ring = verify.decode_ring(coins[number], pool.places)
+        ring = ring_of(coins[number], pool.places)
         d = spend.mask - pseudo_masks[number]
         tag = group.decode(tags[number])
         witness = spend.place, spend.x, d, tag, pseudos[number]
@@ -220,6 +227,34 @@ def case_of(name, pool, era_hash, matured, coins, data, verdict):
     }
 
 
+def mutation_of(name, data, mutated, verdict):
+    """A mutation of section 14 that makes `mutated` of `data`."""
+    same = len(os.path.commonprefix([data, mutated]))
+    tail = len(os.path.commonprefix([data[same:][::-1], mutated[same:][::-1]]))
+    put = mutated[same : len(mutated) - tail].hex()
+    return {"name": name, "at": same, "cut": len(data) - same - tail, "put": put, "verdict": verdict}
+
+
+def misshapen(bundle):
+    """Mutations of the lists of a bundle: what no decoder may take, and what decodes but is no bundle."""
+    data, first = encode_bundle(bundle), bundle.inputs[0]
+    inputs, outputs = bundle.inputs[:1] * 5, bundle.outputs[:1] * 5
+    compact = bytes([len(bundle.inputs) << 2])
+    cases = [
+        ("trailing byte", "BadEncoding", data + b"\0"),
+        ("number of inputs in two bytes", "BadEncoding", bytes([compact[0] | 1, 0]) + data[1:]),
+        ("number of inputs in four bytes", "BadEncoding", bytes([compact[0] | 2, 0, 0, 0]) + data[1:]),
+    ]
+    changes = [("inputs", inputs[:count], count) for count in (0, 3, 5)]
+    changes += [("outputs", outputs[:count], count) for count in (0, 1, 3, 5)]
+    changes += [("range_proof", bytes(size), size) for size in (0, 735, 800, 801)]
+    changes += [("inputs", [first._replace(proof=bytes(size))], size) for size in (0, 448, 1216, 1217)]
+    for field, value, count in changes:
+        error = "BadEncoding" if count in (5, 801, 1217) else "BadShape"
+        cases.append((f"{field}: {count}", error, encode_bundle(bundle._replace(**{field: value}))))
+    return [mutation_of(name, data, mutated, error) for name, error, mutated in cases]
+
+
 def record(m):
     """Bundles over rings of 4^m with their verdicts, as section 14 lays them down."""
     pool, era_hash = verify.Pool(secrets.token_bytes(32), 2000, 50, m), secrets.token_bytes(32)
@@ -238,6 +273,7 @@ def record(m):
         cases.append(case_of(name, pool, era_hash, matured, coins, data, verdict))
 
     add("one input, two outputs", "Ok", [first], [0])
+    cases[0]["mutations"] = misshapen(verify.decode_bundle(bytes.fromhex(cases[0]["bundle"])))
     add("one input, four outputs, an account", "Ok", [first], [1, 2, 0], target=account + le(300, 8))
     add("two inputs, two outputs, a job", "Ok", [first, others[0]], [700], target=b"\2" + bytes(64) + le(1, 8))
     add("four inputs, two windows, a payee of the fee", "Ok", [first] + others, [5], fee_to=account)
@@ -251,6 +287,9 @@ def record(m):
     add("one pseudo commitment to less, one to more", "BadRingProof", shifted, [0])
     add("a coin of another place", "BadRingProof", [first, others[0]._replace(place=3)], [0])
     add("a pad", "BadRingProof", [others[0]._replace(place=pool.places - 1)], [0])
+    for name, broken in (("the identity", bytes(32)), ("no point", b"\1" + bytes(31))):
+        coins.encoded = coins.encoded[: 64 * matured - 32] + broken
+        add(f"{name} among the commitments of a ring", "BadRing", [others[0]], [0])
     return {"format": 1, "cases": cases}
 
 

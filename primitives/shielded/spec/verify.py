@@ -25,6 +25,7 @@ from notation import G1, H, Z, blake2b_512, digest, le
 MAX_INPUTS = MAX_OUTPUTS = 4
 MAX_RING_PROOF, MAX_RANGE_PROOF = ring_proof.length(5), 800
 MAX_RINGS = 2
+MAX_LINES = 20
 U64_MAX = 2**64 - 1
 
 
@@ -315,8 +316,10 @@ def check_file(path, workers):
         differing = check_bundles(path, document["cases"], workers)
     else:
         raise ValueError(f"{path}: format {document['format']} is unknown")
-    for line in differing:
+    for line in differing[:MAX_LINES]:
         print(f"  DISAGREEMENT on {line}")
+    if len(differing) > MAX_LINES:
+        print(f"  and {len(differing) - MAX_LINES} more")
     return len(differing)
 
 

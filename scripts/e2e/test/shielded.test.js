@@ -111,7 +111,8 @@ test('should tell fees and the price of a job before anything is made', async ()
 	const least = await fee(1, 1, 2, null);
 	assert.ok(least > 0n && least % 10n ** BigInt(`${least}`.length - 2) === 0n, `${least} has two digits`);
 	assert.ok((await fee(4, 2, 4, null)) > least);
-	assert.ok((await fee(1, 1, 2, spec())) > least);
+	// Rounded up to two digits, a job may add nothing.
+	assert.ok((await fee(1, 1, 2, spec())) >= least);
 	assert.equal((await chain.api.call.ioShieldedApi.minimumFee(1, 1, 2, null)).toBigInt(), least);
 	const { work, fee: cut, deposit } = await view(chain, 'IoJobs', 'quote', spec());
 	const cost = work.toBigInt() + cut.toBigInt() + deposit.toBigInt() + chain.api.consts.balances.existentialDeposit.toBigInt();

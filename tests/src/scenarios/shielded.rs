@@ -24,9 +24,9 @@ use crate::{
 	world::{IO, PRICE, Party, World, private_file},
 };
 
-/// Coins of strangers before the wallets' first ones, and after them: the first window is used from 64 coins on.
-const STRANGERS: [u64; 2] = [60, 40];
-/// Coins that come before a young window gets longer.
+/// Wallets use the first window from this many coins on.
+const LEAST: u64 = 64;
+/// A window that is not full grows by this many coins.
 const STEP: u64 = 32;
 /// Blocks until a coin can be spent, and one more.
 const MATURITY: u32 = 11;
@@ -133,7 +133,6 @@ fn hash(value: &Value, name: &str) -> Result<H256> {
 pub(super) async fn run(world: &mut World) -> Result<()> {
 	let market = world.market("shielded", 3).await?;
 	let before = world.chain.pool().await?;
-	let mut strangers = fill(world, &market.requester, STRANGERS[0]).await?;
 	let mut ann = Purse::create(world, "ann").await?;
 	let mut ben = Purse::create(world, "ben").await?;
 	for (to_ann, value) in [(true, 100), (true, 50), (false, 30), (false, 1)] {
@@ -144,11 +143,12 @@ pub(super) async fn run(world: &mut World) -> Result<()> {
 			purse.run(world, Some(&market.requester), &args).await?.ok("io wallet shield")?;
 		purse.worth += amount(&json(&done)?, "amount")?;
 	}
+	// Before there are enough coins for a window, so that it cannot happen to be late enough.
 	let early = ann.run(world, None, &["send", &ben.address, "1", "--yes"]).await?;
 	let why = ["ten blocks", "has more to hide them among"];
 	early.refused("spending coins that are too new, or in no window yet", &why)?;
-	strangers += fill(world, &market.requester, STRANGERS[1]).await?;
-	world.step("a hundred coins of strangers, two of Ann, two of Ben are in the pool");
+	let mut strangers = fill(world, &market.requester).await?;
+	world.step("two coins of Ann, two of Ben, and those of strangers are in the pool");
 	world.chain.pass_blocks(MATURITY).await?;
 
 	let seen = five_payments(world, &mut ann, &mut ben, &market.requester, &mut strangers).await?;
@@ -175,20 +175,25 @@ pub(super) async fn run(world: &mut World) -> Result<()> {
 	ben.check(world).await
 }
 
-/// Makes coins of strangers, worth 1, 2, 3 .. micro-IO. Returns their sum.
-async fn fill(world: &World, payer: &Party, count: u64) -> Result<Balance> {
+/// Adds coins of strangers, worth 1, 2, 3 .. micro-IO, until a window holds all that are there; returns their worth.
+async fn fill(world: &World, payer: &Party) -> Result<Balance> {
+	let there = world.chain.pool().await?.coins;
+	let missing = there.max(LEAST).next_multiple_of(STEP) - there;
 	let to = SpendKey::from_seed(&[0x57; 32]).view_key().address(0);
 	let origin = Origin::Mint { depositor: payer.account.clone().into() };
 	let (pallet, call) = world.chain.call_index("IoShielded", "shield")?;
-	let calls: Vec<_> = (1..=count)
-		.map(|micro| {
-			let note = NewNote::new(&to, micro, &[0; MEMO_LEN], &origin, &mut OsRng);
-			(pallet, call, Compact(Balance::from(micro) * MICRO), note.mint())
-		})
-		.collect();
-	let batch = crate::chain::encoded_call("Utility", "batch_all", calls.encode());
-	world.chain.submit(&batch, &payer.key).await?;
-	Ok(Balance::from(count * (count + 1) / 2) * MICRO)
+	for chunk in (1..=missing).collect::<Vec<_>>().chunks(35) {
+		let calls: Vec<_> = chunk
+			.iter()
+			.map(|micro| {
+				let note = NewNote::new(&to, *micro, &[0; MEMO_LEN], &origin, &mut OsRng);
+				(pallet, call, Compact(Balance::from(*micro) * MICRO), note.mint())
+			})
+			.collect();
+		let batch = crate::chain::encoded_call("Utility", "batch_all", calls.encode());
+		world.chain.submit(&batch, &payer.key).await?;
+	}
+	Ok(Balance::from((1..=missing).sum::<u64>()) * MICRO)
 }
 
 /// A private payment as the chain has it.
@@ -231,8 +236,7 @@ async fn five_payments(
 		));
 		hidden(world, &extrinsic, value, memo, [&from.address, &to.address], payer)?;
 		seen.push(Seen { id: text(&done, "payment")?, extrinsic });
-		// The change can be spent as soon as it is in the window.
-		*strangers += fill(world, payer, STEP).await?;
+		*strangers += fill(world, payer).await?;
 		world.chain.pass_blocks(MATURITY).await?;
 	}
 	ann.check(world).await?;

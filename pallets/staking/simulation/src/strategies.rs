@@ -270,13 +270,9 @@ impl Row {
 		}
 	}
 
-	/// Whether it is below honest work with 95 % confidence. A party that divides itself may also earn exactly the same.
+	/// Whether it is below honest work with 95 % confidence.
 	pub fn is_below(&self) -> bool {
-		match self.strategy {
-			// Nearly equal: the lots cannot be the same for one name and for many.
-			Strategy::Split(_) | Strategy::SplitWhale(_) => self.gain.mean <= self.gain.error,
-			_ => self.gain.upper() < 0.0,
-		}
+		self.gain.upper() < 0.0
 	}
 }
 

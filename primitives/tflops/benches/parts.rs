@@ -1,9 +1,5 @@
-//! What a reveal costs its verifier, and the parts of that.
-//!
-//! A class of devices is far too large to be computed here, so the reveals come from `prover::sparse`: the opened entries
-//! and all roots, states and paths are right, only the subtrees without an opening are made up. The verifier never looks
-//! at those, so it does exactly the work that it does for a real reveal; `Chain::reveal` and `sparse_reveal` are both
-//! measured on toy dimensions, where the two times have to agree.
+//! The parts of verifying a reveal, and whether a sparse reveal (`prover::sparse`) costs its verifier what a real one does.
+//! Whole reveals and products, native and in WASM: `bench/`.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::{hint::black_box, time::Duration};
@@ -22,28 +18,6 @@ const SEED: [u8; 32] = [7; 32];
 
 fn params(side: u32, k: u32, lanes: u32) -> Params {
 	Params::new(0, side, side, k, lanes).unwrap()
-}
-
-fn classes() -> [(&'static str, Params); 4] {
-	[
-		("class 0, 1024 x 4096, 1024 lanes", params(1_024, 4_096, 1_024)),
-		("class 1, 4096 x 16384, 1024 lanes", params(4_096, 16_384, 1_024)),
-		("class 2, 16384 x 16384, 128 lanes", params(16_384, 16_384, 128)),
-		("class 3, 16384 x 65536, 32 lanes", params(16_384, 65_536, 32)),
-	]
-}
-
-fn verify(criterion: &mut Criterion) {
-	let mut group = criterion.benchmark_group("verify_reveal, 128 rounds");
-	for (name, params) in classes() {
-		for openings in [64, 128] {
-			let (statement, reveal) = sparse_reveal(&params, &SEED, 128, openings).unwrap();
-			println!("{name}: {openings} openings, {} bytes", reveal.len());
-			group.bench_function(BenchmarkId::new(name, openings), |bencher| {
-				bencher.iter(|| verify_reveal(black_box(&statement), black_box(&reveal)).unwrap());
-			});
-		}
-	}
 }
 
 fn sparse_against_real(criterion: &mut Criterion) {
@@ -94,6 +68,6 @@ criterion_group! {
 		.sample_size(20)
 		.warm_up_time(Duration::from_millis(500))
 		.measurement_time(Duration::from_secs(2));
-	targets = verify, sparse_against_real, parts
+	targets = sparse_against_real, parts
 }
 criterion_main!(benches);
