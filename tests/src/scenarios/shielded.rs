@@ -436,7 +436,8 @@ async fn double_spend(world: &mut World, seen: &[Seen]) -> Result<()> {
 		let spent = world.chain.error_index("IoShielded", "TagSpent")?;
 		let why = match world.chain.submit_bytes(extrinsic).await {
 			Ok(_) => bail!("a coin was spent twice"),
-			Err(e) => format!("{e:?}"),
+			// The number of the error is in what the node says beside its message.
+			Err(e) => format!("{e:#} {:?}", e.downcast_ref::<subxt::rpcs::Error>()),
 		};
 		ensure!(
 			why.contains(&format!("Custom error: {spent}")),
