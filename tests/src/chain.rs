@@ -279,6 +279,18 @@ impl Chain {
 			.with_context(|| format!("the runtime has no call {pallet}.{name}"))
 	}
 
+	/// The index of a pallet's error.
+	pub fn error_index(&self, pallet: &str, name: &str) -> Result<u8> {
+		self.at
+			.metadata_ref()
+			.pallet_by_name(pallet)
+			.and_then(|found| {
+				let variants = found.error_variants()?;
+				variants.iter().find(|error| error.name == name).map(|error| error.index)
+			})
+			.with_context(|| format!("the runtime has no error {pallet}.{name}"))
+	}
+
 	/// Key of a storage value, or what the keys of a storage map begin with.
 	pub fn key(&self, pallet: &str, item: &str) -> Result<[u8; 32]> {
 		Ok(self.at.storage().entry((pallet, item))?.key_prefix())

@@ -143,10 +143,12 @@ pub(super) async fn run(world: &mut World) -> Result<()> {
 			purse.run(world, Some(&market.requester), &args).await?.ok("io wallet shield")?;
 		purse.worth += amount(&json(&done)?, "amount")?;
 	}
+	// Before there are enough coins for a window, so that it cannot happen to be late enough.
+	let early = ann.run(world, None, &["send", &ben.address, "1", "--yes"]).await?;
+	let why = ["ten blocks", "has more to hide them among"];
+	early.refused("spending coins that are too new, or in no window yet", &why)?;
 	let mut strangers = fill(world, &market.requester).await?;
 	world.step("two coins of Ann, two of Ben, and those of strangers are in the pool");
-	let early = ann.run(world, None, &["send", &ben.address, "1", "--yes"]).await?;
-	early.refused("spending coins that are not ten blocks old", &["ten blocks"])?;
 	world.chain.pass_blocks(MATURITY).await?;
 
 	let seen = five_payments(world, &mut ann, &mut ben, &market.requester, &mut strangers).await?;
@@ -401,6 +403,8 @@ async fn restored(world: &World, ann: &Purse, ben: &Purse) -> Result<()> {
 	let phrase = format!("--phrase-file={}", again.phrase.display());
 	again.run(world, None, &["restore", &phrase]).await?.ok("io wallet restore")?;
 	again.check(world).await?;
+	let key = format!("--key-file={}", world.dir.join("shielded-again.key").display());
+	again.run(world, None, &["job-key", "0", &key]).await?.ok("io wallet job-key")?;
 	let watcher = Purse {
 		path: world.dir.join("shielded-watch.wallet"),
 		phrase: PathBuf::new(),
@@ -429,10 +433,18 @@ async fn double_spend(world: &mut World, seen: &[Seen]) -> Result<()> {
 		if restart && !world.node.is_attached() {
 			world.restart_node(true, "always").await?;
 		}
-		match world.chain.submit_bytes(extrinsic).await {
+		let spent = world.chain.error_index("IoShielded", "TagSpent")?;
+		let why = match world.chain.submit_bytes(extrinsic).await {
 			Ok(_) => bail!("a coin was spent twice"),
-			Err(e) => world.step(format!("the same bundle again is refused: {}", e.root_cause())),
-		}
+			// The number of the error is in what the node says beside its message.
+			Err(e) => format!("{e:#} {:?}", e.downcast_ref::<subxt::rpcs::Error>()),
+		};
+		ensure!(
+			why.contains(&format!("Custom error: {spent}")),
+			"refused for another reason: {why}"
+		);
+		let when = if restart { "after a restart of the node" } else { "at once" };
+		world.step(format!("the same bundle again is refused {when}: TagSpent"));
 	}
 	Ok(())
 }

@@ -116,6 +116,7 @@ struct BlockJson {
 
 #[derive(Deserialize)]
 struct InnerBlockJson {
+	header: Header,
 	extrinsics: Vec<String>,
 }
 
@@ -240,6 +241,19 @@ impl Client {
 	/// Hash of the block at this height of the best chain; `None` if the chain is shorter.
 	pub async fn block_hash(&self, number: u32) -> Result<Option<H256>> {
 		self.rpc_call("chain_getBlockHash", [json!(number)]).await
+	}
+
+	/// Hashes of the blocks at these heights of the best chain, at most a few hundred; `None` where the chain is shorter.
+	pub async fn block_hashes(&self, numbers: &[u32]) -> Result<Vec<Option<H256>>> {
+		let hashes: Vec<Option<H256>> =
+			self.rpc_call("chain_getBlockHash", [json!(numbers)]).await?;
+		if hashes.len() != numbers.len() {
+			return Err(Error::decode(
+				"hashes of blocks",
+				"there are not as many as were asked for",
+			));
+		}
+		Ok(hashes)
 	}
 
 	async fn header(&self, hash: Option<H256>) -> Result<BlockInfo> {
@@ -549,14 +563,20 @@ impl Client {
 
 	/// The encoded extrinsics of a block.
 	pub async fn extrinsics(&self, block: H256) -> Result<Vec<Vec<u8>>> {
+		self.body(block).await.map(|(_, extrinsics)| extrinsics)
+	}
+
+	/// A block and its encoded extrinsics.
+	pub(crate) async fn body(&self, block: H256) -> Result<(BlockInfo, Vec<Vec<u8>>)> {
 		let answer: Option<BlockJson> = self.rpc_call("chain_getBlock", [json!(block)]).await?;
 		let answer = answer.ok_or_else(|| Error::UnknownBlock { block: format!("{block:?}") })?;
-		answer
+		let extrinsics = answer
 			.block
 			.extrinsics
 			.iter()
 			.map(|hex| from_hex(hex).map_err(|e| Error::decode("an extrinsic of a block", e)))
-			.collect()
+			.collect::<Result<_>>()?;
+		Ok((answer.block.header.into(), extrinsics))
 	}
 }
 

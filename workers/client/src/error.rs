@@ -143,6 +143,11 @@ impl Error {
 		Self::Decode { what: what.into(), reason: reason.to_string() }
 	}
 
+	/// Whether the node has discarded the state that was asked for, as most nodes do with all but the last few hundred.
+	pub fn is_discarded(&self) -> bool {
+		matches!(self, Self::Rpc { message, .. } if message.contains("State already discarded"))
+	}
+
 	/// Whether the same request may succeed later without anybody doing anything.
 	pub fn is_temporary(&self) -> bool {
 		matches!(

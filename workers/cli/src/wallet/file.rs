@@ -10,24 +10,34 @@ use std::{
 };
 
 use codec::{Decode, DecodeAll, Encode};
-use io_client::sealed::{self, Cost, PassphraseKey, SealError};
+use io_client::{
+	Client,
+	sealed::{self, Cost, PassphraseKey, SealError},
+};
 use io_shielded::{
+	Target,
 	address::Network,
 	keys::{SpendKey, VIEW_KEY_LEN, ViewKey},
-	wallet::{Keys, ledger::Ledger},
+	wallet::{
+		Keys,
+		ledger::{Event, Ledger},
+	},
 };
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
+use super::make::owner_secret;
 use crate::{
 	error::{Error, Result},
-	keys::PassphraseArgs,
+	keys::{self, PassphraseArgs},
 };
 
 /// Version of the form.
 const VERSION: u32 = 1;
 /// Most bytes of a file: millions of coins.
 const MAX_BYTES: u64 = 1 << 30;
+/// How many jobs may have been counted whose bundles never got into a block.
+const JOB_GAP: u32 = 20;
 /// Shortest passphrase of a new wallet.
 const MIN_PASSPHRASE: usize = 8;
 
@@ -228,6 +238,24 @@ impl Wallet {
 			Secret::Seed(seed) => Ok((seed, self.content.jobs)),
 			Secret::View(_) => self.spend_key().map(|_| (&[0; 32], 0)),
 		}
+	}
+
+	/// Finds the jobs in the history that this wallet does not know of, as after a restoration: none of their owners is used
+	/// again.
+	pub(super) fn find_jobs(&mut self) -> Result<()> {
+		let Secret::Seed(seed) = &self.content.secret else { return Ok(()) };
+		for entry in self.content.ledger.history() {
+			let Event::Sent { target: Target::Job { owner, .. }, .. } = &entry.event else {
+				continue;
+			};
+			for index in self.content.jobs..self.content.jobs.saturating_add(JOB_GAP) {
+				let own = keys::parse(&owner_secret(seed, index))?;
+				if Client::account_of(&own) == (*owner).into() {
+					self.content.jobs = index.saturating_add(1);
+				}
+			}
+		}
+		Ok(())
 	}
 
 	/// One more job.

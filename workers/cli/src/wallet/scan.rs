@@ -12,7 +12,7 @@ use std::{
 
 use futures::{StreamExt, TryStreamExt, stream};
 use indicatif::{ProgressBar, ProgressStyle};
-use io_client::{BlockInfo, Client};
+use io_client::{BlockInfo, Client, Runtime, shielded::PoolCall};
 use io_primitives::shielded::PoolStatus;
 use io_shielded::wallet::ledger::{Block, BlockRef, Ledger, LedgerError};
 use sp_core::H256;
@@ -28,6 +28,8 @@ use crate::{
 const ATTEMPTS: usize = 5;
 /// Bodies of blocks that are asked for at the same time.
 const CONCURRENT: usize = 16;
+/// Hashes of blocks that are asked for at once.
+const HASHES: usize = 256;
 /// How often the wallet is saved during a long scan: what was scanned before an interruption is not scanned again.
 const SAVE_EVERY: Duration = Duration::from_secs(10);
 
@@ -43,14 +45,21 @@ pub(super) struct Scanned {
 
 /// Why one attempt ended.
 enum Stop {
-	/// The chain was re-organised meanwhile.
+	/// The chain was re-organised, or the node discarded states, meanwhile.
 	Moved,
 	Failed(Error),
 }
 
-impl<E: Into<Error>> From<E> for Stop {
-	fn from(error: E) -> Self {
-		Self::Failed(error.into())
+impl From<io_client::Error> for Stop {
+	fn from(error: io_client::Error) -> Self {
+		// It was there when the scan began: the next attempt does without.
+		if error.is_discarded() { Self::Moved } else { Self::Failed(error.into()) }
+	}
+}
+
+impl From<Error> for Stop {
+	fn from(error: Error) -> Self {
+		Self::Failed(error)
 	}
 }
 
@@ -77,6 +86,7 @@ pub(super) async fn scan(client: &Client, wallet: &mut Wallet, app: &App) -> Res
 		}
 	};
 	bar.finish_and_clear();
+	wallet.find_jobs()?;
 	wallet.save()?;
 	scanned
 }
@@ -101,11 +111,13 @@ async fn once(
 ) -> Result<(BlockInfo, PoolStatus), Stop> {
 	let head = client.best_block().await?;
 	let pool = client.pool_at(Some(head.hash)).await?;
-	bar.set_length(pool.coins);
 	let mut last = back_to_the_chain(client, wallet).await?;
 	if !client.has_state(H256(last.hash)).await? {
-		last = through_bodies(client, wallet, last, &head, &pool, bar).await?;
+		through_bodies(client, wallet, last.number, &head, &pool, bar).await?;
+		return Ok((head, pool));
 	}
+	bar.set_length(pool.coins);
+	bar.set_message("coins");
 	let mut count = match wallet.ledger().next_coin() {
 		Some(count) => count,
 		None => client.pool_count(H256(last.hash)).await?,
@@ -130,7 +142,7 @@ async fn once(
 		count = ledger.next_coin().unwrap_or(count);
 		if count == before {
 			return Err(Stop::Failed(Error::Chain(format!(
-				"the node says that block {} made coins, but shows none",
+				"the node says that block {} made coins, but shows none. Use another node, or restore the wallet from its phrase",
 				block.number
 			))));
 		}
@@ -176,27 +188,34 @@ async fn back_to_the_chain(client: &Client, wallet: &mut Wallet) -> Result<Block
 	)))
 }
 
-/// Follows the pool through blocks whose states are gone. Returns the first block that has one.
+/// Follows the pool up to `head` by the bodies of the blocks above `last`, for want of their states.
 async fn through_bodies(
 	client: &Client,
 	wallet: &mut Wallet,
-	last: BlockRef,
+	last: u32,
 	head: &BlockInfo,
 	pool: &PoolStatus,
 	bar: &ProgressBar,
-) -> Result<BlockRef, Stop> {
-	let until = first_state(client, last.number, head.number).await?;
-	let until = client.block(client.block_hash(until).await?.ok_or(Stop::Moved)?).await?;
+) -> Result<(), Stop> {
 	let mut next = wallet.ledger().next_coin().ok_or_else(too_long_ago)?;
 	let new = pool.coins.checked_sub(next).ok_or(Stop::Moved)?;
 	let coins = client.pool_coins(next, new, Some(head.hash)).await?;
 	let numbers: HashMap<[u8; 32], u64> = coins.iter().map(|coin| coin.key).zip(next..).collect();
-	let mut watched = wallet.ledger().watched(&wallet.keys);
-	let numbers_of_blocks = last.number.saturating_add(1)..=until.number;
+	let runtime = client.runtime().await?;
+	let before = wallet.ledger().clone();
+	let mut watched = before.watched(&wallet.keys);
+	let mut saved = Instant::now();
+	bar.set_length(head.number.saturating_sub(last).into());
+	bar.set_message("blocks");
+
+	let heights: Vec<u32> = (last.saturating_add(1)..=head.number).collect();
 	let mut bodies = std::pin::pin!(
-		stream::iter(numbers_of_blocks)
-			.map(|number| client.pool_calls(number))
-			.buffered(CONCURRENT)
+		stream::iter(heights.chunks(HASHES))
+			.then(|heights| client.block_hashes(heights))
+			.map_ok(|hashes| stream::iter(hashes.into_iter().map(io_client::Result::Ok)))
+			.try_flatten()
+			.map_ok(|hash| body(client, &runtime, hash))
+			.try_buffered(CONCURRENT)
 	);
 	while let Some(body) = bodies.try_next().await? {
 		let (block, calls) = body.ok_or(Stop::Moved)?;
@@ -209,26 +228,42 @@ async fn through_bodies(
 				transfers.push(transfer);
 			}
 		}
-		if transfers.is_empty() {
-			continue;
-		}
+		bar.inc(1);
 		let (ledger, keys) = wallet.ledger_mut();
-		skip_to_parent(ledger, &block)?;
-		let content = Block { at: reference(&block), parent: block.parent.0, transfers };
-		if ledger.apply(keys, &watched, &content).map_err(moved)? {
-			watched = ledger.watched(keys);
+		if !transfers.is_empty() {
+			skip_to_parent(ledger, &block)?;
+			let content = Block { at: reference(&block), parent: block.parent.0, transfers };
+			if ledger.apply(keys, &watched, &content).map_err(moved)? {
+				watched = ledger.watched(keys);
+			}
 		}
-		bar.set_position(next);
+		if saved.elapsed() > SAVE_EVERY || block.number == head.number {
+			if ledger.last().is_some_and(|last| last.number < block.number) {
+				ledger.skip_to(reference(&block)).map_err(moved)?;
+			}
+			wallet.save()?;
+			saved = Instant::now();
+		}
 	}
-	if client.pool_count(until.hash).await? != next {
-		return Err(too_long_ago());
+	if next == pool.coins {
+		return Ok(());
 	}
-	let (ledger, _) = wallet.ledger_mut();
-	if ledger.last() != Some(reference(&until)) {
-		ledger.skip_to(reference(&until)).map_err(moved)?;
-	}
+	// Coins came in a way that no call shows. What was skipped after them must be looked at again.
+	*wallet.ledger_mut().0 = before;
 	wallet.save()?;
-	Ok(reference(&until))
+	Err(too_long_ago())
+}
+
+/// A block and its calls, if the chain still has it.
+async fn body(
+	client: &Client,
+	runtime: &Runtime,
+	hash: Option<H256>,
+) -> io_client::Result<Option<(BlockInfo, Vec<PoolCall>)>> {
+	match hash {
+		Some(hash) => client.pool_calls(hash, runtime).await.map(Some),
+		None => Ok(None),
+	}
 }
 
 fn too_long_ago() -> Stop {
@@ -237,21 +272,6 @@ fn too_long_ago() -> Stop {
 		 follow from their calls alone: use a node that keeps all states (--state-pruning archive)"
 			.into(),
 	))
-}
-
-/// The first block above `without` that has a state, if `with` has one.
-async fn first_state(client: &Client, without: u32, with: u32) -> Result<u32, Stop> {
-	let (mut low, mut high) = (without, with);
-	while high - low > 1 {
-		let middle = low + (high - low) / 2;
-		let hash = client.block_hash(middle).await?.ok_or(Stop::Moved)?;
-		if client.has_state(hash).await? {
-			high = middle;
-		} else {
-			low = middle;
-		}
-	}
-	Ok(high)
 }
 
 fn skip_to_parent(ledger: &mut Ledger, block: &BlockInfo) -> Result<(), Stop> {

@@ -59,26 +59,26 @@ impl PoolCall {
 }
 
 impl Client {
-	/// The block at a height of the best chain, and the calls in its body that are for the pool. `None` if the chain is
-	/// shorter.
-	pub async fn pool_calls(&self, number: u32) -> Result<Option<(BlockInfo, Vec<PoolCall>)>> {
-		let Some(hash) = self.block_hash(number).await? else { return Ok(None) };
-		let block: BlockInfo = self.block(hash).await?;
-		// The state that would tell the version of the runtime is gone.
-		let runtime = self.runtime().await?;
+	/// A block, and the calls in its body that are for the pool. The state that would tell the block's version of the
+	/// runtime may be gone, so that one has to be named.
+	pub async fn pool_calls(
+		&self,
+		block: H256,
+		runtime: &Runtime,
+	) -> Result<(BlockInfo, Vec<PoolCall>)> {
+		let (block, extrinsics) = self.body(block).await?;
 		let mut calls = Vec::new();
-		for extrinsic in self.extrinsics(hash).await? {
-			runtime.pool_calls(&extrinsic, &mut calls);
+		for extrinsic in &extrinsics {
+			runtime.pool_calls(extrinsic, &mut calls);
 		}
-		Ok(Some((block, calls)))
+		Ok((block, calls))
 	}
 
 	/// Whether the node still has the state of a block.
 	pub async fn has_state(&self, block: H256) -> Result<bool> {
 		match self.pool_count(block).await {
 			Ok(_) => Ok(true),
-			Err(Error::Rpc { message, .. }) if message.contains("discarded") => Ok(false),
-			Err(Error::UnknownBlock { .. }) => Ok(false),
+			Err(e) if e.is_discarded() => Ok(false),
 			Err(e) => Err(e),
 		}
 	}
