@@ -5,12 +5,15 @@
 #   scripts/test.sh fast     without the whole-system and polkadot.js tests and without clippy
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+source "$ROOT/scripts/relay.sh"
 MODE="${1:-all}"
 case "$MODE" in all | fast) ;; *) echo "usage: scripts/test.sh [fast]" >&2; exit 2 ;; esac
 DONE=0
+SKIPPED=''
 finish() {
 	local phase="$PHASE"
 	print_phases
+	[ -z "$SKIPPED" ] || printf '\nNOT TESTED: %s\n\n' "$SKIPPED"
 	if [ "$DONE" = 1 ]; then echo 'ALL TESTS PASSED'; else echo "FAILED in phase: $phase" >&2; fi
 }
 trap finish EXIT
@@ -43,6 +46,14 @@ workers/kernels/cuda/check.sh
 
 phase 'whole system: node, three workers, CLI, faults'
 "$TARGET/io-system-tests"
+
+phase 'local relay network: our chain validated by a real relay chain'
+if find_relay; then
+	IO_BIN_DIR="$TARGET" IO_RELAY_BIN_DIR="$RELAY" scripts/local-network.sh test
+else
+	SKIPPED="the parachain under a relay chain. Its binaries are not here; scripts/local-network.sh test gets them and runs the test"
+	printf '\n%s\n' "$SKIPPED"
+fi
 
 phase 'polkadot.js: as a dApp would use it'
 (cd scripts/e2e && npm ci --no-audit --no-fund --silent && IO_NODE_BIN="$TARGET/io-node" npm test --silent)

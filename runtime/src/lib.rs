@@ -71,21 +71,30 @@ impl_opaque_keys! {
 	}
 }
 
-/// Identifies this runtime to nodes, wallets and signers.
-///
-/// `spec_version` rises with every change of behaviour, `transaction_version` with every change of how calls or
-/// transaction extensions are encoded.
-#[sp_version::runtime_version]
-pub const VERSION: RuntimeVersion = RuntimeVersion {
-	spec_name: alloc::borrow::Cow::Borrowed("io-network"),
-	impl_name: alloc::borrow::Cow::Borrowed("io-network"),
-	authoring_version: 1,
-	spec_version: 1_001,
-	impl_version: 0,
-	apis: apis::RUNTIME_API_VERSIONS,
-	transaction_version: 1,
-	system_version: 1,
-};
+// A macro, because `runtime_version` takes nothing but a literal.
+macro_rules! version {
+	($spec_version:tt) => {
+		/// Identifies this runtime to nodes, wallets and signers.
+		///
+		/// `spec_version` rises with every change of behaviour, `transaction_version` with every change of how calls
+		/// or transaction extensions are encoded.
+		#[sp_version::runtime_version]
+		pub const VERSION: RuntimeVersion = RuntimeVersion {
+			spec_name: alloc::borrow::Cow::Borrowed("io-network"),
+			impl_name: alloc::borrow::Cow::Borrowed("io-network"),
+			authoring_version: 1,
+			spec_version: $spec_version,
+			impl_version: 0,
+			apis: apis::RUNTIME_API_VERSIONS,
+			transaction_version: 1,
+			system_version: 1,
+		};
+	};
+}
+#[cfg(not(feature = "next-version"))]
+version!(1_001);
+#[cfg(feature = "next-version")]
+version!(1_002);
 
 /// The pallets. Indices are visible in storage, calls, events and errors: they never change.
 #[frame_support::runtime]

@@ -22,6 +22,9 @@ use subxt::{
 };
 use subxt_signer::sr25519::Keypair;
 
+/// How long a transaction may take until it is final. Under a relay chain that is half a minute on a machine that keeps up.
+const INCLUSION: Duration = Duration::from_secs(180);
+
 /// A connection to one node.
 #[derive(Clone)]
 pub struct Chain {
@@ -82,6 +85,29 @@ impl Seen {
 			Some(ValueDef::Variant(variant)) => Ok(variant.name.clone()),
 			_ => bail!("{field} is no enum: {self:?}"),
 		}
+	}
+
+	/// A yes or no among its fields.
+	pub fn flag(&self, field: &str) -> Result<bool> {
+		let value = self.fields.at(field).with_context(|| format!("no field {field}: {self:?}"))?;
+		value.as_bool().with_context(|| format!("{field} is no yes or no: {self:?}"))
+	}
+
+	/// Bytes somewhere inside of its fields. Fields without names are called `0`, `1` and so on.
+	pub fn bytes_at(&self, path: &[&str]) -> Result<Vec<u8>> {
+		let mut value: Option<&Value> = None;
+		for step in path {
+			let next = match (value, step.parse::<usize>()) {
+				(None, Ok(index)) => self.fields.at(index),
+				(None, Err(_)) => self.fields.at(*step),
+				(Some(value), Ok(index)) => value.at(index),
+				(Some(value), Err(_)) => value.at(*step),
+			};
+			value = Some(next.with_context(|| format!("no field {path:?}: {self:?}"))?);
+		}
+		let mut out = Vec::new();
+		flatten(value.context("no path")?, &mut out);
+		Ok(out)
 	}
 
 	/// Whether it is this event of this job.
@@ -186,9 +212,23 @@ impl Chain {
 
 	/// The best block.
 	pub async fn best(&self) -> Result<u32> {
-		let header: serde_json::Value = self.rpc("chain_getHeader", rpc_params![]).await?;
+		Ok(self.height_of(None).await?.context("the node has no best block")?)
+	}
+
+	/// Height of a block; `None` if the node does not know it.
+	pub async fn height_of(&self, block: Option<H256>) -> Result<Option<u32>> {
+		let hash = block.map(|hash| format!("{hash:?}"));
+		let header: Option<serde_json::Value> =
+			self.rpc("chain_getHeader", rpc_params![hash]).await?;
+		let Some(header) = header else { return Ok(None) };
 		let number = header["number"].as_str().context("a header without a number")?;
-		Ok(u32::from_str_radix(number.trim_start_matches("0x"), 16)?)
+		Ok(Some(u32::from_str_radix(number.trim_start_matches("0x"), 16)?))
+	}
+
+	/// The newest finalised block.
+	pub async fn finalised(&self) -> Result<u32> {
+		let hash: String = self.rpc("chain_getFinalizedHead", rpc_params![]).await?;
+		self.height_of(Some(h256(&hash)?)).await?.context("the finalised block has gone")
 	}
 
 	/// Hash of a block of the best chain; `None` if it does not exist yet.
@@ -383,9 +423,9 @@ impl Chain {
 			}
 			anyhow::Ok(Included { block: H256(block.block_hash().0), events })
 		};
-		tokio::time::timeout(Duration::from_secs(60), work)
+		tokio::time::timeout(INCLUSION, work)
 			.await
-			.map_err(|_| anyhow!("{name} was not included within 60 s"))?
+			.map_err(|_| anyhow!("{name} was not finalised within {INCLUSION:?}"))?
 			.context(name)
 	}
 

@@ -3,6 +3,7 @@
 pub mod chain;
 pub mod files;
 pub mod money;
+pub mod network;
 pub mod node;
 pub mod process;
 pub mod programs;

@@ -1,7 +1,7 @@
 //! Runs the whole-system tests one after another, see the crate's README.
 
 use std::{
-	path::Path,
+	path::{Path, PathBuf},
 	process::ExitCode,
 	time::{Duration, Instant},
 };
@@ -9,6 +9,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 use io_system_tests::{
+	network::{self, Network},
 	node::Node,
 	process::{self, Binaries},
 	scenarios::{self, Scenario},
@@ -31,6 +32,12 @@ struct Args {
 	/// Use this node, which must run with `--dev` and off-chain workers, instead of starting one.
 	#[arg(long, value_name = "URL")]
 	attach: Option<String>,
+	/// Run the scenarios of a network with a relay chain, in this folder of `scripts/local-network.sh`.
+	#[arg(long, value_name = "DIR", conflicts_with_all = ["attach", "block_time"])]
+	network: Option<PathBuf>,
+	/// With `--network`: all of its scenarios, not only those for every day.
+	#[arg(long, requires = "network")]
+	full: bool,
 	/// Stop at the first failure.
 	#[arg(long)]
 	fail_fast: bool,
@@ -58,7 +65,10 @@ fn main() -> ExitCode {
 }
 
 fn start(args: Args) -> Result<bool> {
-	let mut chosen = scenarios::all();
+	let mut chosen = match (&args.network, args.full) {
+		(None, _) => scenarios::all(),
+		(Some(_), full) => scenarios::of_network(full),
+	};
 	if !args.filter.is_empty() {
 		chosen.retain(|s| args.filter.iter().any(|f| s.name.contains(f.as_str())));
 	}
@@ -140,11 +150,16 @@ async fn run(args: &Args, chosen: Vec<Scenario>, dir: &Path) -> Result<bool> {
 
 async fn world(args: &Args, binaries: Binaries, dir: &Path) -> Result<World> {
 	let block_time = Duration::from_millis(args.block_time);
+	if let Some(folder) = &args.network {
+		let network = Network::open(folder).await?;
+		let node = Node::attached(&network.url(network::FIRST)?, dir, network::BLOCK_TIME)?;
+		return World::new(binaries, dir, node, Some(network)).await;
+	}
 	let node = match &args.attach {
 		Some(url) => Node::attached(url, dir, block_time)?,
 		None => Node::new(&binaries.node, dir, block_time)?,
 	};
-	World::new(binaries, dir, node).await
+	World::new(binaries, dir, node, None).await
 }
 
 fn bail_with(limit: Duration) -> Result<()> {

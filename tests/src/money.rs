@@ -70,10 +70,10 @@ impl Books {
 		Ok(books)
 	}
 
-	/// Reads them at the best block.
+	/// Reads them at the newest finalised block.
 	pub async fn now(chain: &Chain) -> Result<Books> {
-		let best = chain.best().await?;
-		Books::at(chain, best).await
+		let last = chain.finalised().await?;
+		Books::at(chain, last).await
 	}
 
 	/// Free money of an account.

@@ -43,7 +43,7 @@ impl Node {
 		})
 	}
 
-	/// A node that somebody else started with `--dev`. It cannot be restarted.
+	/// A node that somebody else started. It cannot be restarted.
 	pub fn attached(url: &str, dir: &Path, block_time: Duration) -> Result<Node> {
 		let mut node = Node::new(Path::new(""), dir, block_time)?;
 		node.attached = Some(url.to_owned());
@@ -78,12 +78,28 @@ impl Node {
 		self.process.as_mut()
 	}
 
-	/// Starts it and waits for its RPC.
+	/// Starts it, unless somebody else does, and waits for its RPC.
 	pub async fn start(&mut self, offchain_worker: &str) -> Result<Chain> {
 		let started = Instant::now();
-		if let Some(url) = &self.attached {
-			return Chain::connect(url).await;
+		if self.attached.is_none() {
+			self.spawn(offchain_worker)?;
 		}
+		loop {
+			if let Some(process) = &mut self.process {
+				process.ensure_running()?;
+			}
+			if let Ok(chain) = Chain::connect(&self.url()).await {
+				self.start_time = started.elapsed();
+				return Ok(chain);
+			}
+			if started.elapsed() > Duration::from_secs(180) {
+				bail!("io-node does not answer on {} after 180 s", self.url());
+			}
+			tokio::time::sleep(Duration::from_millis(100)).await;
+		}
+	}
+
+	fn spawn(&mut self, offchain_worker: &str) -> Result<()> {
 		let args = [
 			"--dev".to_owned(),
 			format!("--base-path={}", self.base.display()),
@@ -103,19 +119,7 @@ impl Node {
 			"-lio_jobs=debug,io-jobs=debug,runtime::io-jobs=debug".into(),
 		];
 		self.process = Some(Process::start("io-node", &self.binary, &args, &self.log)?);
-		loop {
-			if let Some(process) = &mut self.process {
-				process.ensure_running()?;
-			}
-			if let Ok(chain) = Chain::connect(&self.url()).await {
-				self.start_time = started.elapsed();
-				return Ok(chain);
-			}
-			if started.elapsed() > Duration::from_secs(180) {
-				bail!("io-node does not answer on {} after 180 s", self.url());
-			}
-			tokio::time::sleep(Duration::from_millis(100)).await;
-		}
+		Ok(())
 	}
 
 	/// Stops it in good order. What somebody else started goes on.

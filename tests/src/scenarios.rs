@@ -5,15 +5,20 @@ mod crash;
 mod ending;
 mod faults;
 mod happy;
+mod late;
 mod lying;
 mod matmul;
+mod messages;
 mod node_restart;
+mod outage;
 mod parallel;
 mod programs;
+mod relay;
 mod shielded;
 mod silent;
 mod staking;
 mod toolchains;
+mod upgrade;
 
 use std::time::Duration;
 
@@ -66,4 +71,25 @@ pub fn all() -> Vec<Scenario> {
 		// The last one: it leaves the node without off-chain workers.
 		"no-offchain-worker", "without the off-chain worker, workers settle a job over RPC", 240, node_restart::without_offchain_worker;
 	}
+}
+
+/// Those of a network with a relay chain: the ones for every day, or all.
+pub fn of_network(full: bool) -> Vec<Scenario> {
+	let mut chosen = scenarios! {
+		"happy", "three workers settle a job through the CLI; every unit of money is accounted for", 900, happy::run;
+		"inclusion", "the relay chain includes our blocks without a gap, and finalises them", 300, relay::inclusion;
+		"beacon", "randomness and slots are those of the relay chain", 120, relay::beacon;
+		"restart", "both collators are killed at once, and go on where they were", 600, outage::restart;
+	};
+	if full {
+		chosen.extend(scenarios! {
+			"collators", "one collator is killed, then both, in the middle of jobs", 1200, outage::collators;
+			"validator", "a validator is killed: the chain stands still, and nobody is slashed for it", 900, outage::validator;
+			"messages", "messages of the relay chain: paid ones are executed, none acts as root", 900, messages::run;
+			"late", "a node that comes late syncs in three ways, and is restored from a snapshot", 1800, late::sync;
+			"seat", "it gets session keys and a seat, and authors", 2400, late::seat;
+			"upgrade", "a new runtime, authorised and applied while a job runs", 900, upgrade::run;
+		});
+	}
+	chosen
 }

@@ -21,6 +21,7 @@ use crate::{
 	chain::{Chain, Included, Seen, account_of, address, call, call_value, decode, encoded_call},
 	files::FileServer,
 	money::{Books, JOB_DEPOSIT, JOB_ESCROW, burnt, io, minted},
+	network::Network,
 	node::Node,
 	process::{Binaries, Finished, run, tail},
 	puppet::Puppet,
@@ -74,6 +75,8 @@ pub struct World {
 	pub dir: PathBuf,
 	/// The node.
 	pub node: Node,
+	/// The network that the node belongs to, if it has a relay chain.
+	pub network: Option<Network>,
 	/// The connection to it.
 	pub chain: Chain,
 	/// Programs and inputs of the tests.
@@ -92,7 +95,12 @@ pub struct World {
 
 impl World {
 	/// Starts the node.
-	pub async fn new(binaries: Binaries, dir: &Path, mut node: Node) -> Result<World> {
+	pub async fn new(
+		binaries: Binaries,
+		dir: &Path,
+		mut node: Node,
+		network: Option<Network>,
+	) -> Result<World> {
 		let started = Instant::now();
 		let log = node.log().to_path_buf();
 		let chain = match node.start("always").await {
@@ -104,13 +112,14 @@ impl World {
 		};
 		println!("io-node answers after {:.1} s", node.start_time.as_secs_f32());
 		// What happened before this block is none of ours.
-		let first = chain.best().await?;
+		let first = chain.finalised().await?;
 		let genesis = Books::at(&chain, first).await?;
 		let files = FileServer::start().await?;
 		Ok(World {
 			binaries,
 			dir: dir.into(),
 			node,
+			network,
 			chain,
 			files,
 			events: Vec::new(),
@@ -148,7 +157,7 @@ impl World {
 	pub async fn check(&mut self) -> Result<()> {
 		self.sync().await?;
 		let at = self.recorded;
-		let hash = *self.hashes.get(&at).context("no block was recorded")?;
+		let hash = self.chain.block_hash(at).await?.context("a block has gone")?;
 		let live = self.chain.entries("IoJobs", "Jobs", hash).await?;
 		ensure!(live.is_empty(), "{} jobs are not terminal", live.len());
 		let specs = self.chain.entries("IoJobs", "Specs", hash).await?;
@@ -182,10 +191,10 @@ impl World {
 		Ok(())
 	}
 
-	/// Records the events of all new blocks.
+	/// Records the events of all new finalised blocks.
 	pub async fn sync(&mut self) -> Result<()> {
-		let best = self.chain.best().await?;
-		while self.recorded < best {
+		let last = self.chain.finalised().await?;
+		while self.recorded < last {
 			let number = self.recorded + 1;
 			let hash = self.chain.block_hash(number).await?.context("a block has gone")?;
 			let events = self.chain.events(number, hash).await?;
@@ -194,6 +203,17 @@ impl World {
 			self.recorded = number;
 		}
 		Ok(())
+	}
+
+	/// The network with a relay chain.
+	pub fn network(&self) -> Result<&Network> {
+		self.network.as_ref().context("this scenario needs a relay chain")
+	}
+
+	/// Connects to the node anew, after somebody else has restarted it.
+	pub async fn reconnect(&mut self) -> Result<()> {
+		self.chain = self.node.start("always").await?;
+		self.set_gateways(self.gateways.clone()).await
 	}
 
 	/// Stops the node and starts it again.
@@ -349,17 +369,39 @@ impl World {
 
 	/// Waits until all workers can be drawn.
 	pub async fn wait_online(&self, workers: &[WorkerKey]) -> Result<()> {
-		let until = Instant::now() + Duration::from_secs(60);
+		let limit = self.node.block_time() * 20 + Duration::from_secs(60);
+		let until = Instant::now() + limit;
 		for worker in workers {
 			while !self.chain.worker(worker).await?.is_some_and(|view| view.online) {
 				ensure!(
 					Instant::now() < until,
-					"worker {worker:?} did not come online within 60 s"
+					"worker {worker:?} did not come online within {limit:?}"
 				);
 				tokio::time::sleep(Duration::from_millis(200)).await;
 			}
 		}
 		Ok(())
+	}
+
+	/// Sets up and starts a worker for each operator of a market, and waits until all can be drawn.
+	pub async fn workers(
+		&mut self,
+		name: &str,
+		market: &Market,
+		options: crate::worker::Options,
+	) -> Result<Vec<RealWorker>> {
+		let world = &*self;
+		let prepared = market.operators.iter().enumerate().map(|(i, operator)| {
+			let (name, options) = (format!("{name}-{i}"), options.clone());
+			async move { RealWorker::prepare(world, &name, operator, market.class, options).await }
+		});
+		let mut workers = try_join_all(prepared).await?;
+		for worker in &mut workers {
+			self.start_worker(worker).await?;
+		}
+		let keys: Vec<_> = workers.iter().map(RealWorker::key).collect();
+		self.wait_online(&keys).await?;
+		Ok(workers)
 	}
 
 	/// Sets up and starts a real worker.
@@ -598,7 +640,7 @@ impl World {
 		if let Some(party) = account {
 			all.push(format!("--key-file={}", self.key_file(party)?.display()));
 		}
-		run(&self.binaries.cli, &all, Duration::from_secs(180)).await
+		run(&self.binaries.cli, &all, Duration::from_secs(600)).await
 	}
 
 	/// A file with the account's secret, as the command line reads it.

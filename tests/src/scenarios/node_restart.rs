@@ -8,13 +8,13 @@ use io_primitives::{JobId, ReplicaState};
 use crate::{
 	process::{Process, describe},
 	programs,
-	worker::{Options, RealWorker},
-	world::{Market, World},
+	worker::Options,
+	world::World,
 };
 
 pub(super) async fn run(world: &mut World) -> Result<()> {
 	let market = world.market("node-restart", 3).await?;
-	let mut workers = three_workers(world, &market, "node-restart", false).await?;
+	let mut workers = world.workers("node-restart", &market, Options::default()).await?;
 	for (kill, how) in [(false, "stopped"), (true, "killed")] {
 		let mut spec = world.spec(market.class, "node-restart.wasm", programs::work(3)?)?;
 		(spec.run_blocks, spec.max_units) = (120, 20);
@@ -67,7 +67,8 @@ fn watch(world: &World, job: JobId) -> Result<Process> {
 pub(super) async fn without_offchain_worker(world: &mut World) -> Result<()> {
 	world.restart_node(false, "never").await?;
 	let market = world.market("no-ocw", 3).await?;
-	let workers = three_workers(world, &market, "no-ocw", true).await?;
+	let direct = Options { direct: true, ..Options::default() };
+	let workers = world.workers("no-ocw", &market, direct).await?;
 	let spec = world.spec(market.class, "no-ocw.wasm", programs::hello()?)?;
 	let job = world.submit(&spec, &market.requester).await?;
 	let outcome = world.wait_end(job, world.job_limit(60)).await?;
@@ -75,22 +76,4 @@ pub(super) async fn without_offchain_worker(world: &mut World) -> Result<()> {
 	world.step("settled over RPC alone");
 	drop(workers);
 	Ok(())
-}
-
-async fn three_workers(
-	world: &mut World,
-	market: &Market,
-	name: &str,
-	direct: bool,
-) -> Result<Vec<RealWorker>> {
-	let mut workers = Vec::new();
-	for (i, operator) in market.operators.iter().enumerate() {
-		let options = Options { direct, ..Options::default() };
-		workers.push(
-			world.real_worker(&format!("{name}-{i}"), operator, market.class, options).await?,
-		);
-	}
-	let keys: Vec<_> = workers.iter().map(RealWorker::key).collect();
-	world.wait_online(&keys).await?;
-	Ok(workers)
 }

@@ -1,6 +1,6 @@
 //! Signed transactions: from a call to its events in a block.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, ops::RangeInclusive, sync::Arc};
 
 use futures::StreamExt;
 use io_primitives::AccountId;
@@ -54,17 +54,11 @@ impl Client {
 		loop {
 			let best = self.best_block().await?;
 			let nonce = self.next_nonce(&account_of(signer)).await?;
-			let (extrinsic, last) = self.sign(&runtime, call, signer, nonce, best).await?;
+			let (extrinsic, valid) = self.sign(&runtime, call, signer, nonce, best).await?;
 			attempts -= 1;
 			match self.submit_extrinsic(&extrinsic).await {
 				Ok(hash) => {
-					return Ok(Pending {
-						client: self.clone(),
-						hash,
-						extrinsic,
-						first: best.number.saturating_add(1),
-						last,
-					});
+					return Ok(Pending { client: self.clone(), hash, extrinsic, valid });
 				},
 				Err(e) if attempts > 0 && lost_race(&e) => {
 					tracing::debug!("another transaction took nonce {nonce}: {e}");
@@ -87,7 +81,8 @@ impl Client {
 		Ok(info.3)
 	}
 
-	/// A signed extrinsic, and the last block that can take it.
+	/// A signed extrinsic, and the blocks that can take it. They begin behind the finalised one, not behind the best one:
+	/// best blocks that are not included by the relay chain vanish, and others come in their place.
 	async fn sign(
 		&self,
 		runtime: &Arc<Runtime>,
@@ -95,7 +90,7 @@ impl Client {
 		signer: &Keypair,
 		nonce: u64,
 		best: BlockInfo,
-	) -> Result<(Vec<u8>, u32)> {
+	) -> Result<(Vec<u8>, RangeInclusive<u32>)> {
 		let failed = |e: &dyn ToString| Error::BadCall {
 			call: "a transaction".into(),
 			reason: e.to_string(),
@@ -131,7 +126,8 @@ impl Client {
 			.sign(signer)
 			.map_err(|e| failed(&e))?
 			.into_encoded();
-		Ok((extrinsic, from.number.saturating_add(MORTALITY)))
+		let (first, last) = (from.number.saturating_add(1), from.number.saturating_add(MORTALITY));
+		Ok((extrinsic, first..=last))
 	}
 }
 
@@ -175,10 +171,8 @@ pub struct Pending {
 	client: Client,
 	hash: H256,
 	extrinsic: Vec<u8>,
-	/// First block that could have it.
-	first: u32,
-	/// Last block that could have it.
-	last: u32,
+	/// Blocks that could have it.
+	valid: RangeInclusive<u32>,
 }
 
 /// A transaction in a block; its call succeeded.
@@ -241,7 +235,7 @@ impl Pending {
 			};
 			match self.search(head, &mut searched).await {
 				Ok(Some(included)) => return Ok(included),
-				Ok(None) if head.number > self.last => return Err(Error::NotIncluded),
+				Ok(None) if head.number > *self.valid.end() => return Err(Error::NotIncluded),
 				Ok(None) => {},
 				Err(e) if e.is_temporary() => tracing::debug!("waiting for the node: {e}"),
 				Err(e) => return Err(e),
@@ -262,8 +256,9 @@ impl Pending {
 			}
 			searched.pop_back();
 		}
-		let next = searched.back().map_or(self.first, |(number, _)| number.saturating_add(1));
-		for number in next..=head.number.min(self.last) {
+		let next =
+			searched.back().map_or(*self.valid.start(), |(number, _)| number.saturating_add(1));
+		for number in next..=head.number.min(*self.valid.end()) {
 			let Some(hash) = client.block_hash(number).await? else { break };
 			let extrinsics = client.extrinsics(hash).await?;
 			if let Some(index) = extrinsics.iter().position(|bytes| *bytes == self.extrinsic) {
