@@ -4,10 +4,12 @@ mod damage;
 mod fraud;
 mod product;
 mod reveal;
+mod shielded;
 
 pub use fraud::fraud;
 pub use product::product;
 pub use reveal::reveal;
+pub use shielded::shielded;
 
 use codec::{DecodeAll, Encode};
 use io_primitives::{
@@ -85,6 +87,7 @@ mod tests {
 			("verify_reveal", reveal),
 			("fraud", fraud),
 			("product", product),
+			("shielded", shielded),
 		] {
 			for seed in seeds(target) {
 				for at in 0..seed.len() {

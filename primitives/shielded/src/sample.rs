@@ -96,6 +96,15 @@ impl Sample {
 	/// Those of [`build_bundle`], for shapes that no bundle can have.
 	pub fn new(shape: &Shape, seed: Hash) -> Result<Self, BuildError> {
 		let mut rng = ChaCha20Rng::from_seed(seed);
+		let mut this = Self::pool(shape, seed, &mut rng);
+		let spends: Vec<(usize, Window)> =
+			(0..shape.inputs).zip(shape.windows.iter().copied().cycle()).collect();
+		this.bundle = this.make(shape, &spends, &mut rng)?;
+		Ok(this)
+	}
+
+	/// A pool with own coins, and no bundle yet.
+	fn pool(shape: &Shape, seed: Hash, rng: &mut ChaCha20Rng) -> Self {
 		let mut bytes = || {
 			let mut bytes = [0; 32];
 			rng.fill_bytes(&mut bytes);
@@ -107,35 +116,52 @@ impl Sample {
 
 		let mut own: Vec<OwnCoin> = Vec::with_capacity(shape.inputs);
 		for (_, window) in (0..shape.inputs).zip(shape.windows.iter().cycle()) {
-			// Another coin for each input: the next one, if that is taken.
-			let mut number =
-				window.start(shape.size) + rng.next_u64() % u64::from(window.len.max(1));
-			while own.iter().any(|coin| coin.number == number) {
-				let place = (number + 1 - window.start(shape.size)) % u64::from(window.len.max(1));
-				number = window.start(shape.size) + place;
-			}
+			// Another coin for each input: the next one, if that is taken, and so on around the window.
+			let (start, len) = (window.start(shape.size), u64::from(window.len.max(1)));
+			let first = rng.next_u64();
+			let number = (0..len)
+				.map(|step| start + first.wrapping_add(step) % len)
+				.find(|number| own.iter().all(|coin| coin.number != *number))
+				.unwrap_or(start);
 			own.push(OwnCoin {
 				number,
-				spend_key: Scalar::random(&mut rng),
+				spend_key: Scalar::random(rng),
 				opening: Opening {
 					amount: 1_000_000_000 + u64::from(rng.next_u32()),
-					mask: Scalar::random(&mut rng),
+					mask: Scalar::random(rng),
 				},
 			});
 		}
 
-		let mut this = Self { domain, matured, era_hash, seed, own, bundle: empty() };
-		let spends: Vec<(usize, Window)> =
-			(0..shape.inputs).zip(shape.windows.iter().copied().cycle()).collect();
-		this.bundle = this.make(shape, &spends, &mut rng)?;
-		Ok(this)
+		Self { domain, matured, era_hash, seed, own, bundle: empty() }
 	}
 
-	/// Another bundle in the same pool. It spends one coin, which is in the window, and follows from `salt`.
-	pub fn spend_again(&self, own: usize, window: &Window, salt: u8) -> Result<Bundle, BuildError> {
-		let shape = Shape::new(self.domain.size, 1, 2);
+	/// Another bundle in the same pool. It spends own coins, which are in the window, and follows from `salt`.
+	pub fn spend_again(
+		&self,
+		own: &[usize],
+		window: &Window,
+		salt: u8,
+	) -> Result<Bundle, BuildError> {
+		let shape = Shape::new(self.domain.size, own.len(), 2);
 		let mut rng = ChaCha20Rng::from_seed(hash("again", &[&self.seed, &[salt]]));
-		self.make(&shape, &[(own, *window)], &mut rng)
+		let spends: Vec<(usize, Window)> = own.iter().map(|own| (*own, *window)).collect();
+		self.make(&shape, &spends, &mut rng)
+	}
+
+	/// A pool, and so many bundles of two inputs and two outputs that are valid together, all in the first window.
+	///
+	/// # Errors
+	/// Those of [`build_bundle`]: the ring may be too small for twice as many coins.
+	pub fn batch(size: RingSize, count: u8, seed: Hash) -> Result<(Self, Vec<Bundle>), BuildError> {
+		let shape = Shape::new(size, 2 * usize::from(count), 2);
+		let pool = Self::pool(&shape, seed, &mut ChaCha20Rng::from_seed(seed));
+		let bundles = (0..count).map(|number| {
+			let first = 2 * usize::from(number);
+			pool.spend_again(&[first, first + 1], &shape.windows[0], number)
+		});
+		let bundles = bundles.collect::<Result<Vec<_>, _>>()?;
+		Ok((pool, bundles))
 	}
 
 	/// A bundle that spends the given coins in the given windows, with outputs, target and submitter of a shape.

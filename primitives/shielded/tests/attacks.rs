@@ -345,7 +345,7 @@ impl Batch {
 		own.extend(first.own.iter().cloned());
 		let bundles = (0..count)
 			.map(|number| {
-				first.spend_again(number % 4, &windows[number % 2], number as u8).unwrap()
+				first.spend_again(&[number % 4], &windows[number % 2], number as u8).unwrap()
 			})
 			.collect();
 		Self { sample: first, bundles }
