@@ -2,10 +2,12 @@
 
 mod damage;
 mod fraud;
+mod mesh;
 mod product;
 mod reveal;
 
 pub use fraud::fraud;
+pub use mesh::{mesh_wire, seal_open};
 pub use product::product;
 pub use reveal::reveal;
 
@@ -85,6 +87,8 @@ mod tests {
 			("verify_reveal", reveal),
 			("fraud", fraud),
 			("product", product),
+			("mesh_wire", mesh_wire),
+			("seal_open", seal_open),
 		] {
 			for seed in seeds(target) {
 				for at in 0..seed.len() {
