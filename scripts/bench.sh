@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# Measures the chain and the kernels.
+# Measures the chain, the kernels and the mesh.
 #
 #   scripts/bench.sh jobs [JOBS [WORKERS]]   jobs settled per block: at full weight, and on a dev chain under load
 #   scripts/bench.sh kernels                 int8 products on this CPU, beside other libraries and the instructions' peak, and what a
 #                                            proof of computing power costs besides the product
 #   scripts/bench.sh proofs                  verifying proofs of computing power; proving and verifying products; native and in WASM
+#   scripts/bench.sh mesh                    the mesh beside TCP and a stock iroh endpoint: throughput, latency, death of a relay, two lanes
+#                                            under a rate limit. IO_BENCH_ROUNDS: transfers during which a relay is killed (10)
 #
 # IO_BENCH_BLOCK_TIME: milliseconds between the dev chain's blocks (6000, as on a real network).
 set -euo pipefail
@@ -31,8 +33,13 @@ proofs)
 	exec cargo run --release --locked --quiet --manifest-path "$BENCH/Cargo.toml" -- \
 		"$CARGO_TARGET_DIR/wasm32v1-none/release/io_tflops_bench.wasm"
 	;;
+mesh)
+	prepare
+	echo "machine: $(nproc) x $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1); client, worker and relays share it"
+	exec cargo bench --locked --quiet -p io-relay --bench mesh
+	;;
 *)
-	echo 'usage: scripts/bench.sh jobs [JOBS [WORKERS]] | kernels | proofs' >&2
+	echo 'usage: scripts/bench.sh jobs [JOBS [WORKERS]] | kernels | proofs | mesh' >&2
 	exit 2
 	;;
 esac

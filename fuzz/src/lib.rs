@@ -2,11 +2,13 @@
 
 mod damage;
 mod fraud;
+mod mesh;
 mod product;
 mod reveal;
 mod shielded;
 
 pub use fraud::fraud;
+pub use mesh::{mesh_wire, seal_open};
 pub use product::product;
 pub use reveal::reveal;
 pub use shielded::shielded;
@@ -88,6 +90,8 @@ mod tests {
 			("fraud", fraud),
 			("product", product),
 			("shielded", shielded),
+			("mesh_wire", mesh_wire),
+			("seal_open", seal_open),
 		] {
 			for seed in seeds(target) {
 				for at in 0..seed.len() {

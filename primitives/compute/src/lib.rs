@@ -9,6 +9,7 @@ pub mod call;
 pub mod digest;
 pub mod gateway;
 pub mod job;
+pub mod mesh;
 pub mod shielded;
 pub mod traits;
 pub mod worker;

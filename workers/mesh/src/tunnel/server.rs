@@ -1,0 +1,176 @@
+//! The side that has the service.
+
+use std::{
+	collections::HashMap,
+	net::SocketAddr,
+	sync::{Arc, Mutex},
+	time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use tokio::{io::AsyncWriteExt, net::TcpStream, sync::Mutex as AsyncMutex};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+	Hello, MAX_HELLO, PROTOCOL, TunnelId,
+	pipe::{Carrier, Pipe},
+};
+use crate::{
+	Error,
+	error::Refusal,
+	frame, lock,
+	metrics::Metrics,
+	node::{Peer, Protocol},
+	transport::Stream,
+};
+
+/// Time to say hello.
+const HELLO: Duration = Duration::from_secs(10);
+/// Time in which the service must accept a connection.
+const CONNECT: Duration = Duration::from_secs(5);
+/// A tunnel without a stream is kept so long.
+const LINGER: Duration = Duration::from_secs(60);
+/// Tunnels of one peer.
+const TUNNELS: usize = 16;
+
+/// Which services a peer may reach. Made from the job or from the owner's settings, never from what the peer says.
+pub trait Services: std::fmt::Debug + Send + Sync + 'static {
+	/// Where the service behind this port is; `None`: not for this peer.
+	fn target(&self, peer: Peer, port: u16) -> Option<SocketAddr>;
+}
+
+impl Services for HashMap<(Peer, u16), SocketAddr> {
+	fn target(&self, peer: Peer, port: u16) -> Option<SocketAddr> {
+		self.get(&(peer, port)).copied()
+	}
+}
+
+#[derive(Debug)]
+struct Tunnel {
+	pipe: Pipe,
+	/// Sends the stream away that carries the tunnel.
+	current: Mutex<CancellationToken>,
+	/// Held by the stream that carries the tunnel.
+	carrying: AsyncMutex<()>,
+	/// Since when no stream carries it.
+	detached: Mutex<Instant>,
+}
+
+/// Serves tunnels to the services of this machine.
+#[derive(Debug)]
+pub struct TunnelServer {
+	services: Arc<dyn Services>,
+	tunnels: Mutex<HashMap<(Peer, TunnelId), Arc<Tunnel>>>,
+	metrics: Metrics,
+}
+
+impl TunnelServer {
+	/// Serves these services.
+	pub fn new(services: Arc<dyn Services>, metrics: Metrics) -> Arc<TunnelServer> {
+		Arc::new(TunnelServer { services, tunnels: Mutex::default(), metrics })
+	}
+
+	fn find(&self, peer: Peer, id: TunnelId) -> Option<Arc<Tunnel>> {
+		lock(&self.tunnels).get(&(peer, id)).cloned()
+	}
+
+	fn is_full(&self, peer: Peer) -> bool {
+		lock(&self.tunnels).keys().filter(|(owner, _)| *owner == peer).count() >= TUNNELS
+	}
+
+	async fn open(
+		self: &Arc<Self>,
+		peer: Peer,
+		id: TunnelId,
+		port: u16,
+	) -> Result<Arc<Tunnel>, Refusal> {
+		if let Some(known) = self.find(peer, id) {
+			return Ok(known);
+		}
+		let target = self.services.target(peer, port).ok_or(Refusal::Port)?;
+		if self.is_full(peer) {
+			return Err(Refusal::Busy);
+		}
+		let socket = tokio::time::timeout(CONNECT, TcpStream::connect(target)).await;
+		let socket = socket.ok().and_then(Result::ok).ok_or(Refusal::Service)?;
+		// Interactive programs write single keystrokes.
+		let _ = socket.set_nodelay(true);
+		let tunnel = Arc::new(Tunnel {
+			pipe: Pipe::default(),
+			current: Mutex::default(),
+			carrying: AsyncMutex::default(),
+			detached: Mutex::new(Instant::now()),
+		});
+		{
+			let mut tunnels = lock(&self.tunnels);
+			// The same hello may have come over another lane while the service was dialed.
+			if let Some(known) = tunnels.get(&(peer, id)) {
+				return Ok(known.clone());
+			}
+			tunnels.insert((peer, id), tunnel.clone());
+		}
+		self.metrics.tunnels.inc();
+		let (server, kept) = (self.clone(), tunnel.clone());
+		tokio::spawn(async move {
+			let (mut from, mut to) = socket.into_split();
+			tokio::join!(kept.pipe.local(&mut from, &mut to), kept.end_when_forgotten());
+			if !kept.pipe.is_whole() {
+				super::break_off(from, to);
+			}
+			lock(&server.tunnels).remove(&(peer, id));
+			server.metrics.tunnels.dec();
+		});
+		Ok(tunnel)
+	}
+}
+
+impl Tunnel {
+	async fn end_when_forgotten(&self) {
+		while !self.pipe.is_over() {
+			let _ = tokio::time::timeout(LINGER / 12, self.pipe.over()).await;
+			if self.carrying.try_lock().is_ok() && lock(&self.detached).elapsed() > LINGER {
+				self.pipe.end();
+			}
+		}
+	}
+
+	async fn carry(&self, mut stream: Stream, peer_received: u64) -> Result<(), Error> {
+		let mine = CancellationToken::new();
+		std::mem::replace(&mut *lock(&self.current), mine.clone()).cancel();
+		let _carrying = self.carrying.lock().await;
+		let yes: Result<u64, Refusal> = Ok(self.pipe.received());
+		let result = tokio::select! {
+			result = async {
+				frame::write(&mut stream.send, &yes).await?;
+				self.pipe.carry(stream, peer_received, &Carrier::new(None)).await
+			} => result.map(drop),
+			() = mine.cancelled() => Ok(()),
+		};
+		*lock(&self.detached) = Instant::now();
+		result
+	}
+}
+
+#[async_trait]
+impl Protocol for Arc<TunnelServer> {
+	fn name(&self) -> &'static str {
+		PROTOCOL
+	}
+
+	async fn serve(&self, peer: Peer, mut stream: Stream) -> Result<(), Error> {
+		let hello = tokio::time::timeout(HELLO, frame::read(&mut stream.recv, MAX_HELLO));
+		let hello: Hello = hello.await.map_err(|_| Error::Stalled(HELLO.as_secs()))??;
+		let (found, peer_received) = match hello {
+			Hello::Open(id, port) => (self.open(peer, id, port).await, 0),
+			Hello::Resume(id, received) => (self.find(peer, id).ok_or(Refusal::NotFound), received),
+		};
+		match found {
+			Ok(tunnel) => tunnel.carry(stream, peer_received).await,
+			Err(refusal) => {
+				let no: Result<u64, Refusal> = Err(refusal);
+				frame::write(&mut stream.send, &no).await?;
+				Ok(stream.send.shutdown().await?)
+			},
+		}
+	}
+}

@@ -1,0 +1,136 @@
+use std::{sync::Arc, time::Duration};
+
+use io_mesh::{
+	Error, Peer,
+	blob::{self, FetchConfig, Question, fetch},
+	error::Refusal,
+	frame,
+	job::{Body, say},
+	metrics::Metrics,
+	session::SessionConfig,
+};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::support::*;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn should_keep_strangers_out() {
+	let transfer = Transfer::new(1, 2);
+	let stranger = transfer.world.node(Peer([8; 32]), vec![], &Metrics::default());
+	let config = SessionConfig { patience: Duration::from_secs(1) };
+	let session = stranger.session(&transfer.worker.address().unwrap(), config);
+	let question = Question::Hashes(transfer.content.hash);
+	let asked = session.request::<_, blob::Hashes>(blob::PROTOCOL, &question, 4096).await;
+	assert!(matches!(asked, Err(Error::Unreachable(_))), "{asked:?}");
+	assert!(transfer.worker.metrics().refused.get() >= 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn should_be_told_when_a_protocol_is_not_served() {
+	let transfer = Transfer::new(1, 2);
+	let session = session(&transfer.client, &transfer.worker).await;
+	let error = say(&session, 1, 0, Body::Accept).await.unwrap_err();
+	assert!(matches!(error, Error::Refused(Refusal::Protocol)), "{error}");
+}
+
+/// The peer that behaves is served while another misbehaves as `how` says.
+async fn assert_served_beside<F: Future<Output = ()>>(
+	how: impl FnOnce(Arc<dyn io_mesh::transport::Link>) -> F,
+) -> Transfer {
+	let transfer = Transfer::new(1, 4);
+	let other = transfer.world.node(OTHER, vec![], &Metrics::default());
+	let bad = session(&other, &transfer.worker).await;
+	how(bad.lanes()[0].linked().await).await;
+	let good = session(&transfer.client, &transfer.worker).await;
+	let to = transfer.world.path("copy");
+	let sources = [&good];
+	let fetched = fetch(&sources, transfer.content, &to, FetchConfig::default());
+	tokio::time::timeout(LIMIT, fetched).await.unwrap().unwrap();
+	transfer
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn should_cut_a_peer_off_when_it_sends_an_oversized_frame() {
+	let transfer = assert_served_beside(|link| async move {
+		let mut stream = link.open().await.unwrap();
+		stream.send.write_all(b"\x0cionet/blob/1\xff\xff\xff\x7f").await.unwrap();
+		// The link ends; the memory of the machine was not touched.
+		tokio::time::timeout(Duration::from_secs(10), link.closed()).await.unwrap();
+	})
+	.await;
+	assert_eq!(transfer.worker.metrics().breaches.get(), 1);
+
+	// It is kept out for a while.
+	let other = transfer.world.node(OTHER, vec![], &Metrics::default());
+	let config = SessionConfig { patience: Duration::from_secs(1) };
+	let again = other.session(&transfer.worker.address().unwrap(), config);
+	assert!(matches!(say(&again, 1, 0, Body::Accept).await, Err(Error::Unreachable(_))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn should_cut_a_peer_off_when_it_sends_garbage() {
+	for garbage in [&b"\xffxxxx"[..], b"\x03\xff\xfe\xfd", b"\x0cionet/blob/1\x01\0\0\0\x09"] {
+		let transfer = assert_served_beside(|link| async move {
+			let mut stream = link.open().await.unwrap();
+			stream.send.write_all(garbage).await.unwrap();
+			tokio::time::timeout(Duration::from_secs(10), link.closed()).await.unwrap();
+		})
+		.await;
+		assert_eq!(transfer.worker.metrics().breaches.get(), 1);
+	}
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn should_serve_others_when_a_peer_stalls_in_all_its_streams() {
+	let mut held = Vec::new();
+	let held = &mut held;
+	assert_served_beside(|link| async move {
+		for _ in 0..64 {
+			let mut stream = link.open().await.unwrap();
+			stream.send.write_all(b"\x0cionet").await.unwrap();
+			held.push(stream);
+		}
+	})
+	.await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn should_let_a_peer_wait_when_it_has_all_its_streams_in_use() {
+	let transfer = Transfer::new(1, 4);
+	let session = session(&transfer.client, &transfer.worker).await;
+	let link = session.lanes()[0].linked().await;
+	let ask = async |send: &mut io_mesh::transport::SendHalf| {
+		let question = Question::Chunk(transfer.content.hash, 0);
+		send.write_all(b"\x0cionet/blob/1").await.unwrap();
+		frame::write(send, &question).await.unwrap();
+	};
+	// Chunks that nobody reads: each holds one of the 64 streams.
+	let mut held = Vec::new();
+	for _ in 0..64 {
+		let mut stream = link.open().await.unwrap();
+		ask(&mut stream.send).await;
+		held.push(stream);
+	}
+	let mut further = link.open().await.unwrap();
+	ask(&mut further.send).await;
+	let mut byte = [0];
+	let early =
+		tokio::time::timeout(Duration::from_millis(500), further.recv.read_exact(&mut byte));
+	assert!(early.await.is_err(), "it was served beyond the limit");
+	held.clear();
+	tokio::time::timeout(LIMIT, further.recv.read_exact(&mut byte)).await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn should_replace_the_oldest_link_when_a_peer_has_too_many() {
+	let transfer = Transfer::new(1, 2);
+	let lane = &transfer.world.endpoints(CLIENT)[0];
+	let to = transfer.worker.address().unwrap();
+	let mut links = Vec::new();
+	for _ in 0..9 {
+		links.push(lane.connect(&to.lanes()[0]).await.unwrap());
+	}
+	tokio::time::timeout(LIMIT, links[0].closed()).await.unwrap();
+	let still = tokio::time::timeout(Duration::from_millis(300), links[8].closed()).await;
+	assert!(still.is_err());
+}

@@ -1,0 +1,191 @@
+use std::{
+	collections::HashMap,
+	net::SocketAddr,
+	sync::{
+		Arc,
+		atomic::{AtomicU64, Ordering},
+	},
+	time::Duration,
+};
+
+use io_mesh::{
+	Error, Mesh, MeshSession,
+	error::Refusal,
+	metrics::Metrics,
+	tunnel::{Forward, TunnelConfig, TunnelServer, WINDOW, connect},
+};
+use tokio::{
+	io::{AsyncReadExt, AsyncWriteExt},
+	net::{TcpListener, TcpStream},
+};
+
+use crate::support::*;
+
+/// The port that clients name.
+const PORT: u16 = 22;
+
+struct Tunnels {
+	world: World,
+	_worker: Mesh,
+	client: Mesh,
+	session: Arc<MeshSession>,
+}
+
+/// A worker that lets [`CLIENT`] reach this service at [`PORT`].
+async fn tunnels(lanes: usize, service: SocketAddr) -> Tunnels {
+	let world = World::new(lanes);
+	let services = Arc::new(HashMap::from([((CLIENT, PORT), service)]));
+	let metrics = Metrics::default();
+	let server = Arc::new(TunnelServer::new(services, metrics.clone()));
+	let worker = world.node(WORKER, vec![server], &metrics);
+	let client = world.node(CLIENT, vec![], &Metrics::default());
+	let session = Arc::new(session(&client, &worker).await);
+	Tunnels { world, _worker: worker, client, session }
+}
+
+impl Tunnels {
+	/// A local port that leads to the service.
+	async fn forward(&self) -> SocketAddr {
+		let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+		let address = listener.local_addr().unwrap();
+		let forward = Forward::new(self.session.clone(), listener, PORT, TunnelConfig::default());
+		tokio::spawn(forward.run());
+		address
+	}
+}
+
+/// A service that sends back what it gets, and ends when its client does.
+async fn echo() -> SocketAddr {
+	let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+	let address = listener.local_addr().unwrap();
+	tokio::spawn(async move {
+		while let Ok((socket, _)) = listener.accept().await {
+			tokio::spawn(async move {
+				let (mut from, mut to) = socket.into_split();
+				let _ = tokio::io::copy(&mut from, &mut to).await;
+			});
+		}
+	});
+	address
+}
+
+/// Sends bytes through and checks that the same come back.
+async fn assert_echoed(address: SocketAddr, sent: &[u8]) {
+	let (mut from, mut to) = TcpStream::connect(address).await.unwrap().into_split();
+	let mut back = Vec::new();
+	let send = async {
+		to.write_all(sent).await.unwrap();
+		to.shutdown().await.unwrap();
+	};
+	let both = async { tokio::join!(send, from.read_to_end(&mut back)).1 };
+	tokio::time::timeout(LIMIT, both).await.unwrap().unwrap();
+	assert!(back == sent, "{} bytes of {} came back", back.len(), sent.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn should_carry_both_directions_and_their_ends_when_all_is_well() {
+	let tunnels = tunnels(2, echo().await).await;
+	let address = tunnels.forward().await;
+	for length in [0, 1, 3 * WINDOW as u64 + 7] {
+		assert_echoed(address, &bytes(length, length)).await;
+	}
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn should_lose_and_double_nothing_when_its_lane_falls_silent() {
+	let tunnels = tunnels(2, echo().await).await;
+	tunnels.session.lanes()[1].linked().await;
+	tunnels.world.lanes.iter().for_each(|lane| lane.set_rate(8 << 20));
+	let address = tunnels.forward().await;
+	let sent = bytes(12 << 20, 5);
+	let fault = async {
+		for lane in [0, 1, 0] {
+			tokio::time::sleep(Duration::from_millis(700)).await;
+			tunnels.world.lanes[1 - lane].set_up(true);
+			tunnels.world.lanes[lane].set_up(false);
+		}
+	};
+	tokio::join!(assert_echoed(address, &sent), fault);
+	assert!(tunnels.client.metrics().tunnel_moves.get() >= 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn should_go_on_when_every_link_was_lost_and_came_back() {
+	let tunnels = tunnels(2, echo().await).await;
+	tunnels.world.lanes.iter().for_each(|lane| lane.set_rate(8 << 20));
+	let address = tunnels.forward().await;
+	let sent = bytes(8 << 20, 6);
+	let fault = async {
+		tokio::time::sleep(Duration::from_millis(500)).await;
+		for lane in &tunnels.world.lanes {
+			lane.set_up(false);
+			lane.kill();
+		}
+		tokio::time::sleep(Duration::from_millis(1500)).await;
+		tunnels.world.lanes.iter().for_each(|lane| lane.set_up(true));
+	};
+	tokio::join!(assert_echoed(address, &sent), fault);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn should_refuse_when_the_port_is_not_on_the_list() {
+	let tunnels = tunnels(1, echo().await).await;
+	let (local, _other) = tokio::io::duplex(16);
+	let (from, to) = tokio::io::split(local);
+	let error = connect(&tunnels.session, from, to, PORT + 1, TunnelConfig::default()).await;
+	assert!(matches!(error, Err(Error::Refused(Refusal::Port))), "{error:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn should_refuse_when_the_service_does_not_run() {
+	let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+	let tunnels = tunnels(1, closed).await;
+	let (local, _other) = tokio::io::duplex(16);
+	let (from, to) = tokio::io::split(local);
+	let error = connect(&tunnels.session, from, to, PORT, TunnelConfig::default()).await;
+	assert!(matches!(error, Err(Error::Refused(Refusal::Service))), "{error:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn should_break_off_when_the_service_does() {
+	let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+	let service = listener.local_addr().unwrap();
+	tokio::spawn(async move {
+		let (mut socket, _) = listener.accept().await.unwrap();
+		socket.read_u8().await.unwrap();
+		// With bytes unread this resets the connection.
+		drop(socket);
+	});
+	let tunnels = tunnels(1, service).await;
+	let mut socket = TcpStream::connect(tunnels.forward().await).await.unwrap();
+	socket.write_all(&[0; 100]).await.unwrap();
+	let mut rest = Vec::new();
+	let read = tokio::time::timeout(LIMIT, socket.read_to_end(&mut rest)).await.unwrap();
+	assert!(read.is_err(), "it looks like a regular end");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn should_hold_the_sender_back_when_nobody_reads() {
+	let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+	let tunnels = tunnels(1, listener.local_addr().unwrap()).await;
+	let address = tunnels.forward().await;
+	let mut socket = TcpStream::connect(address).await.unwrap();
+	let (service, _) = listener.accept().await.unwrap();
+	let sent = Arc::new(AtomicU64::new(0));
+	let counted = sent.clone();
+	let writer = tokio::spawn(async move {
+		let piece = vec![0; 64 * 1024];
+		while socket.write_all(&piece).await.is_ok() {
+			counted.fetch_add(piece.len() as u64, Ordering::Relaxed);
+		}
+	});
+	let mut before = u64::MAX;
+	while before != sent.load(Ordering::Relaxed) {
+		before = sent.load(Ordering::Relaxed);
+		tokio::time::sleep(Duration::from_millis(500)).await;
+	}
+	// Our two windows, and what the kernel keeps for the sockets at both ends (6 MiB and 4 MiB at most by default, each).
+	assert!(before < 2 * WINDOW as u64 + (24 << 20), "{before}");
+	writer.abort();
+	drop(service);
+}

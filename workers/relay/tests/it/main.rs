@@ -1,0 +1,8 @@
+//! Relays and lanes as they run, on loopback: no internet, no server of anybody else.
+
+mod access;
+mod failover;
+mod privacy;
+mod receipts;
+mod support;
+mod tls;
