@@ -10,7 +10,7 @@ use std::{
 };
 
 use io_mesh::{
-	EndpointId, LaneAddress, Mesh, MeshSession, PeerAddress, Relay, RelayList,
+	EndpointId, LaneAddress, ListedRelay, Mesh, MeshSession, PeerAddress, RelayList,
 	node::Protocol,
 	session::SessionConfig,
 	transport::{
@@ -120,7 +120,7 @@ impl Lab {
 /// A relay: the program itself, with a certificate of its own.
 pub(crate) struct RelayProcess {
 	pub(crate) address: SocketAddr,
-	pub(crate) listed: Relay,
+	pub(crate) listed: ListedRelay,
 	lab: Lab,
 	place: String,
 	folder: tempfile::TempDir,
@@ -171,7 +171,7 @@ impl RelayProcess {
 		}
 		arguments.push("--no-metrics".into());
 		let id = *iroh::SecretKey::from_bytes(&relay_secret(number)).public().as_bytes();
-		let listed = Relay {
+		let listed = ListedRelay {
 			id: EndpointId(id),
 			url: format!("https://{address}/"),
 			pin: certificate.pin().unwrap(),
@@ -226,7 +226,7 @@ pub(crate) async fn relays(lab: &Lab) -> [RelayProcess; 2] {
 	[RelayProcess::start(lab, 0, &[]).await, RelayProcess::start(lab, 1, &[]).await]
 }
 
-pub(crate) fn list<'a>(relays: impl IntoIterator<Item = &'a Relay>) -> RelayList {
+pub(crate) fn list<'a>(relays: impl IntoIterator<Item = &'a ListedRelay>) -> RelayList {
 	RelayList::new(relays.into_iter().cloned().collect())
 }
 
@@ -281,7 +281,7 @@ impl Paths {
 }
 
 /// A worker with a content of so many bytes at these relays.
-pub(crate) async fn worker(lab: &Lab, relays: &[&Relay], paths: Paths, size: u64) -> Talking {
+pub(crate) async fn worker(lab: &Lab, relays: &[&ListedRelay], paths: Paths, size: u64) -> Talking {
 	let size = size.to_string();
 	let direct = if paths.direct(lab) { "direct" } else { "relays" };
 	let mut arguments = vec![crate::WORKER.to_owned(), size, direct.to_owned()];
@@ -298,7 +298,7 @@ pub(crate) async fn worker(lab: &Lab, relays: &[&Relay], paths: Paths, size: u64
 }
 
 /// Where the worker is.
-pub(crate) fn worker_address<'a>(relays: impl IntoIterator<Item = &'a Relay>) -> PeerAddress {
+pub(crate) fn worker_address<'a>(relays: impl IntoIterator<Item = &'a ListedRelay>) -> PeerAddress {
 	let lanes = (0..).zip(relays).map(|(lane, relay)| LaneAddress {
 		endpoint: endpoint(WORKER, lane),
 		relay: Some(relay.url.clone()),
@@ -310,7 +310,7 @@ pub(crate) fn worker_address<'a>(relays: impl IntoIterator<Item = &'a Relay>) ->
 /// A lane at a relay of the list.
 pub(crate) async fn lane(
 	secret: [u8; 32],
-	relay: &Relay,
+	relay: &ListedRelay,
 	list: &RelayList,
 	direct: bool,
 ) -> Arc<QuicTransport> {
@@ -328,7 +328,7 @@ pub(crate) async fn lane(
 /// A node with a lane at each of these relays.
 pub(crate) async fn node(
 	peer: u8,
-	relays: &[&Relay],
+	relays: &[&ListedRelay],
 	direct: bool,
 	protocols: Vec<Arc<dyn Protocol>>,
 ) -> Mesh {
@@ -345,7 +345,11 @@ pub(crate) async fn node(
 }
 
 /// The client at these relays, and its session with the worker on all lanes.
-pub(crate) async fn client(lab: &Lab, relays: &[&Relay], paths: Paths) -> (Mesh, Arc<MeshSession>) {
+pub(crate) async fn client(
+	lab: &Lab,
+	relays: &[&ListedRelay],
+	paths: Paths,
+) -> (Mesh, Arc<MeshSession>) {
 	let node = node(CLIENT, relays, paths.direct(lab), vec![]).await;
 	let config = SessionConfig { patience: START };
 	let session = node.session(&worker_address(relays.iter().copied()), config);

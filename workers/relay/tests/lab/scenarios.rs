@@ -8,7 +8,7 @@ use std::{
 };
 
 use io_mesh::{
-	Error, MeshSession, Relay,
+	Error, ListedRelay, MeshSession,
 	blob::{Content, FetchConfig, FetchReport, fetch},
 	job::{Body, say},
 	session::SessionConfig,
@@ -255,7 +255,7 @@ async fn unlisted(lab: Lab) -> String {
 	bonded.close().await;
 
 	// And where none is bonded, nothing goes at all.
-	let none = list(&[] as &[Relay]);
+	let none = list(&[] as &[ListedRelay]);
 	let at_relay = lane(secret(CLIENT, 1), relays[1], &list(relays), false).await;
 	let alone = io_mesh::Mesh::builder().lane(at_relay).relays(none).start().unwrap();
 	let config = SessionConfig { patience: Duration::from_secs(2) };
@@ -319,7 +319,7 @@ async fn far_relay(lab: Lab) -> String {
 	let before = lab.address("relay0", 444);
 	let (listen, to) = (before.to_string(), relays[0].address.to_string());
 	let _line = Talking::start(&lab, "relay0", &[crate::PROXY, &listen, &to, DELAY]).await;
-	let far = Relay { url: format!("https://{before}/"), ..relays[0].listed.clone() };
+	let far = ListedRelay { url: format!("https://{before}/"), ..relays[0].listed.clone() };
 	let near = relays[1].listed.clone();
 	let listed = [&far, &near];
 	let _worker = worker(&lab, &listed, Paths::Relays, MIB).await;
