@@ -3,6 +3,7 @@
 //! Run without the script (`cargo test`), everything is on loopback: the reduced form, which says so. Relays and the worker are
 //! processes of their own in both.
 
+mod chain;
 mod place;
 mod proxy;
 mod scenarios;

@@ -29,6 +29,8 @@ use crate::support::{CLIENT, WORKER, anywhere, endpoint, registered, secret};
 
 /// Port of relays in the lab.
 const RELAY_PORT: u16 = 443;
+/// Port of their metrics.
+const METRICS_PORT: u16 = 9652;
 /// Port at which they tell endpoints their address.
 const QUIC_PORT: u16 = 7842;
 /// Nothing should take so long.
@@ -121,8 +123,10 @@ impl Lab {
 pub(crate) struct RelayProcess {
 	pub(crate) address: SocketAddr,
 	pub(crate) listed: ListedRelay,
+	/// Where its metrics and receipts are shown: on loopback of its place.
+	pub(crate) metrics: SocketAddr,
 	lab: Lab,
-	place: String,
+	pub(crate) place: String,
 	folder: tempfile::TempDir,
 	arguments: Vec<String>,
 	child: Child,
@@ -169,7 +173,11 @@ impl RelayProcess {
 		] {
 			arguments.extend([name.to_owned(), value]);
 		}
-		arguments.push("--no-metrics".into());
+		let metrics = match lab {
+			Lab::Loopback => lab.address(&place, 0),
+			Lab::Namespaces { .. } => SocketAddr::new([127, 0, 0, 1].into(), METRICS_PORT),
+		};
+		arguments.extend(["--metrics-listen".into(), metrics.to_string()]);
 		let id = *iroh::SecretKey::from_bytes(&relay_secret(number)).public().as_bytes();
 		let listed = ListedRelay {
 			id: EndpointId(id),
@@ -180,7 +188,12 @@ impl RelayProcess {
 			region: if number == 0 { *b"DE" } else { *b"FR" },
 		};
 		let child = run_relay(lab, &place, folder.path(), &arguments, address).await;
-		RelayProcess { address, listed, lab: lab.clone(), place, folder, arguments, child }
+		RelayProcess { address, listed, metrics, lab: lab.clone(), place, folder, arguments, child }
+	}
+
+	/// Where its files are.
+	pub(crate) fn folder(&self) -> &Path {
+		self.folder.path()
 	}
 
 	/// SIGKILL.
@@ -307,22 +320,22 @@ pub(crate) fn worker_address<'a>(relays: impl IntoIterator<Item = &'a ListedRela
 	PeerAddress::new(lanes.collect()).unwrap()
 }
 
-/// A lane at a relay of the list.
+/// A lane at a relay of the list, once the relay has let it in.
 pub(crate) async fn lane(
 	secret: [u8; 32],
 	relay: &ListedRelay,
 	list: &RelayList,
 	direct: bool,
-) -> Arc<QuicTransport> {
+) -> Result<Arc<QuicTransport>, io_mesh::Error> {
 	let config = LaneConfig {
 		direct,
 		relay_quic_port: relay.quic_port,
 		trust: RelayTrust::Listed(list.clone()),
 		..LaneConfig::new(secret, Some(relay.url.clone()))
 	};
-	let lane = QuicTransport::bind(config).await.unwrap();
-	lane.online(START).await.unwrap();
-	lane
+	let lane = QuicTransport::bind(config).await?;
+	lane.online(START).await?;
+	Ok(lane)
 }
 
 /// A node with a lane at each of these relays.
@@ -335,7 +348,7 @@ pub(crate) async fn node(
 	let list = list(relays.iter().copied());
 	let mut builder = Mesh::builder().admission(Arc::new(registered())).relays(list.clone());
 	for (number, relay) in (0..).zip(relays) {
-		let lane = lane(secret(peer, number), relay, &list, direct).await;
+		let lane = lane(secret(peer, number), relay, &list, direct).await.unwrap();
 		builder = builder.lane(lane as Arc<dyn Transport>);
 	}
 	for protocol in protocols {

@@ -24,6 +24,7 @@ use tokio::{
 };
 
 use crate::{
+	chain,
 	place::{
 		Lab, Paths, RelayProcess, Talking, client, lane, list, node, relays, worker, worker_address,
 	},
@@ -33,7 +34,7 @@ use crate::{
 
 /// A peer that nobody has registered.
 const STRANGER: u8 = 9;
-const MIB: u64 = 1 << 20;
+pub(crate) const MIB: u64 = 1 << 20;
 
 type Ended = Pin<Box<dyn Future<Output = String> + Send>>;
 
@@ -51,6 +52,9 @@ pub(crate) fn all() -> Vec<(&'static str, fn(Lab) -> Ended)> {
 		("should_find_a_wrong_byte_within_its_chunk", |lab| Box::pin(corrupt(lab))),
 		("should_not_wait_for_the_slow_lane", |lab| Box::pin(slow_lane(lab))),
 		("should_prefer_the_nearer_relay", |lab| Box::pin(far_relay(lab))),
+		("should_follow_the_chain_in_whom_to_let_in_and_be_paid", |lab| {
+			Box::pin(chain::chain(lab))
+		}),
 	]
 }
 
@@ -62,7 +66,7 @@ fn content(size: u64) -> (Vec<u8>, Content) {
 }
 
 /// Fetches what the worker serves and checks every byte.
-async fn fetch_all(session: &MeshSession, size: u64) -> FetchReport {
+pub(crate) async fn fetch_all(session: &MeshSession, size: u64) -> FetchReport {
 	let folder = tempfile::tempdir().unwrap();
 	let to = folder.path().join("copy");
 	let (bytes, content) = content(size);
@@ -256,7 +260,7 @@ async fn unlisted(lab: Lab) -> String {
 
 	// And where none is bonded, nothing goes at all.
 	let none = list(&[] as &[ListedRelay]);
-	let at_relay = lane(secret(CLIENT, 1), relays[1], &list(relays), false).await;
+	let at_relay = lane(secret(CLIENT, 1), relays[1], &list(relays), false).await.unwrap();
 	let alone = io_mesh::Mesh::builder().lane(at_relay).relays(none).start().unwrap();
 	let config = SessionConfig { patience: Duration::from_secs(2) };
 	let session = alone.session(&worker_address(relays), config);
