@@ -133,7 +133,7 @@ mod tests {
 		ListedRelay {
 			id: EndpointId([n; 32]),
 			url: format!("https://relay-{n}.example:4{n}/"),
-			pin: (n % 2 == 0).then_some([n; 32]),
+			pin: n.is_multiple_of(2).then_some([n; 32]),
 			quic_port: None,
 			operator: [operator; 32],
 			region: *region,

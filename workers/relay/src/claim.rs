@@ -1,6 +1,9 @@
 //! Brings receipts to the chain.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+	collections::{HashMap, hash_map::Entry},
+	time::Duration,
+};
 
 use io_client::{Client, Error, Keypair, Result, mesh::MESH};
 use io_primitives::{
@@ -72,18 +75,18 @@ async fn claim_due(
 	signer: &Keypair,
 	mut due: Vec<SignedReceipt>,
 ) -> Result<()> {
-	let Some(entry) = chain.entry() else { return Ok(()) };
+	let Some(registered) = chain.entry() else { return Ok(()) };
 	let client = chain.client();
 	let mut budgets = HashMap::new();
 	for receipt in &due {
-		if !budgets.contains_key(&receipt.worker) {
+		if let Entry::Vacant(unknown) = budgets.entry(receipt.worker) {
 			let budget = client.mesh_budget(&receipt.worker, None).await?;
-			budgets.insert(receipt.worker, budget.map_or(0, |budget| budget.held));
+			unknown.insert(budget.map_or(0, |budget| budget.held));
 		}
 	}
 	due.retain(|receipt| budgets.get(&receipt.worker).is_some_and(|held| *held > 0));
 	let worth: Balance =
-		due.iter().map(|receipt| owed(receipt.receipt.bytes, entry.price_per_gib)).sum();
+		due.iter().map(|receipt| owed(receipt.receipt.bytes, registered.price_per_gib)).sum();
 	let first = &due[..due.len().min(MAX_CLAIM as usize)];
 	let call = client.call(MESH, "claim", first).await?;
 	let claims = due.len().div_ceil(MAX_CLAIM as usize) as u128;
