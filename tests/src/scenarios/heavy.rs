@@ -127,7 +127,8 @@ pub(super) async fn run(world: &mut World) -> Result<()> {
 	let payers = world.people("heavy", &names).await?;
 	let payments = payers.iter().map(|payer| {
 		let pay = |i: u32| {
-			let new = AccountId::from(blake2_256(&[payer.uri.as_bytes(), &i.to_le_bytes()].concat()));
+			let new =
+				AccountId::from(blake2_256(&[payer.uri.as_bytes(), &i.to_le_bytes()].concat()));
 			let to = vec![("dest", address(&new)), ("value", Value::u128(IO / 100))];
 			call_value("Balances", "transfer_keep_alive", to)
 		};
