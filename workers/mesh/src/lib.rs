@@ -9,6 +9,7 @@ pub mod job;
 pub mod metrics;
 pub mod node;
 pub mod receipt;
+pub mod relays;
 pub mod seal;
 pub mod session;
 pub mod transport;
@@ -17,6 +18,7 @@ pub mod tunnel;
 pub use address::{EndpointId, LaneAddress, PeerAddress};
 pub use error::Error;
 pub use node::{Mesh, Peer};
+pub use relays::{Relay, RelayList};
 pub use session::MeshSession;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
