@@ -197,7 +197,9 @@ async fn killed(lab: Lab) -> String {
 	lab.udp(true).await;
 	let worst = *gaps.iter().max().unwrap();
 	let shown: Vec<_> = gaps.iter().map(|gap| format!("{:.3}", gap.as_secs_f64())).collect();
-	assert!(worst < Duration::from_secs(1), "{shown:?}");
+	// On loopback other tests run at the same time.
+	let most = Duration::from_secs(if lab.is_whole() { 1 } else { 3 });
+	assert!(worst < most, "{shown:?}");
 	format!(": {rounds} transfers of 200 MiB, longest time without a byte, s: {}", shown.join(" "))
 }
 
