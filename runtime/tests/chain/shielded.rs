@@ -9,7 +9,7 @@ use curve25519_dalek::{constants::RISTRETTO_BASEPOINT_TABLE as G, scalar::Scalar
 use frame_support::{
 	assert_ok,
 	dispatch::{DispatchClass, GetDispatchInfo},
-	traits::fungible::InspectHold,
+	traits::{fungible::InspectHold, Get},
 };
 use io_primitives::{api::runtime_decl_for_io_shielded_api::IoShieldedApi, JobState};
 use io_runtime::{
@@ -127,10 +127,10 @@ fn job_of(who: Sr25519Keyring) -> Target {
 #[test]
 fn should_limit_the_pool_from_the_first_block() {
 	let mut chain = Chain::development();
-	let status = chain.state(IoShielded::status);
-	assert_eq!((status.pool_cap, status.max_shield), (100_000 * IO, 1_000 * IO));
-	assert_eq!((status.outflow_left, status.stamp_bits), (10_000 * IO, 20));
-	let value = status.max_shield + UNIT;
+	let terms = chain.state(<Runtime as pallet_io_shielded::Config>::Terms::get);
+	assert_eq!((terms.pool_cap, terms.max_shield), (100_000 * IO, 1_000 * IO));
+	assert_eq!((terms.max_outflow_per_day, terms.stamp_bits), (10_000 * IO, 20));
+	let value = terms.max_shield + UNIT;
 	let call = pallet_io_shielded::Call::shield { value, note: note(1) };
 	let sent = chain.state(|| signed(Charlie, call));
 	let error = pallet_io_shielded::Error::<Runtime>::AboveMaxShield;
