@@ -189,15 +189,14 @@ pub struct Included {
 }
 
 impl Pending {
-	/// A transaction that was put into the pool when `best` was the best block, and that a block up to `last` can have.
+	/// A transaction that was put into the node's pool, and the blocks that can have it.
 	pub(crate) fn new(
 		client: &Client,
 		hash: H256,
 		extrinsic: Vec<u8>,
-		best: u32,
-		last: u32,
+		valid: RangeInclusive<u32>,
 	) -> Self {
-		Self { client: client.clone(), hash, extrinsic, first: best.saturating_add(1), last }
+		Self { client: client.clone(), hash, extrinsic, valid }
 	}
 
 	/// The extrinsic's hash.
