@@ -71,6 +71,12 @@ pub struct Settings {
 #[derive(Clone)]
 pub struct Agent(Arc<Inner>);
 
+impl std::fmt::Debug for Agent {
+	fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+		write!(f, "Agent({})", self.worker())
+	}
+}
+
 struct Inner {
 	keys: Keys,
 	journal: Journal,
