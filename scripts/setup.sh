@@ -17,8 +17,8 @@ WASM_TARGET=wasm32v1-none
 PACKAGES=(git curl ca-certificates gcc g++ make clang libclang-dev lld mold protobuf-compiler cmake pkg-config libssl-dev zstd jq xz-utils
 	python3 wasi-libc libclang-rt-14-dev-wasm32)
 # What only tests need: the GPU kernels' committed PTX is what clang 14 makes of them, pip gets the assembler that checks it, and C++
-# programs are compiled for the executor.
-TEST_PACKAGES=(clang-14 python3-pip libc++-14-dev-wasm32 libc++abi-14-dev-wasm32)
+# programs are compiled for the executor. iproute2, nftables: the mesh's lab.
+TEST_PACKAGES=(clang-14 python3-pip libc++-14-dev-wasm32 libc++abi-14-dev-wasm32 iproute2 nftables)
 # Rust as the distribution ships it, with sources: only needed where rustup cannot download the WASM target.
 RUST_SOURCE_PACKAGES=(rustc-web cargo-web rust-web-src)
 

@@ -9,11 +9,16 @@ source "$ROOT/scripts/relay.sh"
 MODE="${1:-all}"
 case "$MODE" in all | fast) ;; *) echo "usage: scripts/test.sh [fast]" >&2; exit 2 ;; esac
 DONE=0
-SKIPPED=''
+SKIPPED=()
+# not_tested WHAT: says so now and at the end.
+not_tested() {
+	SKIPPED+=("$1")
+	printf '\nNOT TESTED: %s\n' "$1"
+}
 finish() {
 	local phase="$PHASE"
 	print_phases
-	[ -z "$SKIPPED" ] || printf '\nNOT TESTED: %s\n\n' "$SKIPPED"
+	[ ${#SKIPPED[@]} -eq 0 ] || printf '\nNOT TESTED: %s\n' "${SKIPPED[@]}"
 	if [ "$DONE" = 1 ]; then echo 'ALL TESTS PASSED'; else echo "FAILED in phase: $phase" >&2; fi
 }
 trap finish EXIT
@@ -47,12 +52,19 @@ workers/kernels/cuda/check.sh
 phase 'whole system: node, three workers, CLI, faults'
 "$TARGET/io-system-tests"
 
+phase 'mesh: worker behind NAT, firewall, death of relays'
+if [ "$(id -u)" -eq 0 ] && unshare --net true 2>/dev/null; then
+	IO_LAB_BIN="$(cargo test --locked --workspace --all-targets --no-run --message-format=json 2>/dev/null |
+		jq -r 'select(.executable and .target.name == "lab") | .executable')" IO_LAB_ROUNDS=2 scripts/mesh-lab.sh test
+else
+	not_tested 'the mesh behind NAT and firewall, which needs root and network namespaces: scripts/mesh-lab.sh. On loopback it was tested above'
+fi
+
 phase 'local relay network: our chain validated by a real relay chain'
 if find_relay; then
 	IO_BIN_DIR="$TARGET" IO_RELAY_BIN_DIR="$RELAY" scripts/local-network.sh test
 else
-	SKIPPED="the parachain under a relay chain. Its binaries are not here; scripts/local-network.sh test gets them and runs the test"
-	printf '\n%s\n' "$SKIPPED"
+	not_tested 'the parachain under a relay chain. Its binaries are not here; scripts/local-network.sh test gets them and runs the test'
 fi
 
 phase 'polkadot.js: as a dApp would use it'

@@ -5,14 +5,14 @@ mod serve;
 
 pub(crate) use serve::Serving;
 
-use std::{collections::BTreeSet, io::Write as _, path::PathBuf, sync::Arc, time::Duration};
+use std::{io::Write as _, path::PathBuf, sync::Arc, time::Duration};
 
 use clap::Args;
 use indicatif::ProgressBar;
 use io_mesh::{
-	ContentAt, Mesh, MeshSession, PeerAddress,
+	ContentAt, Mesh, MeshSession, PeerAddress, Relay, RelayList,
 	blob::{self, FetchConfig},
-	lanes::{Identity, LANES, LaneOptions, Relay},
+	lanes::{Identity, LANES, LaneOptions, NamedRelay},
 	metrics::Metrics,
 	node::{Admission, Protocol},
 	seal,
@@ -35,7 +35,7 @@ const STALL: Duration = Duration::from_secs(30);
 pub(crate) struct MeshArgs {
 	/// A relay of the mesh, with the pin of its certificate if it has one; two are best
 	#[arg(long = "relay", env = "IO_RELAYS", value_name = "URL[#PIN]", value_delimiter = ',', value_parser = parse_relay)]
-	pub(crate) relays: Vec<Relay>,
+	pub(crate) relays: Vec<NamedRelay>,
 	/// File with this machine's key in the mesh; it is made if it does not exist. Workers know the requester of a job by it, and
 	/// sealed outputs open with it [default: io-network/mesh.key in the folder for settings]
 	#[arg(long, env = "IO_MESH_KEY", value_name = "FILE")]
@@ -45,7 +45,7 @@ pub(crate) struct MeshArgs {
 	pub(crate) relay_only: bool,
 }
 
-fn parse_relay(text: &str) -> Result<Relay, String> {
+fn parse_relay(text: &str) -> Result<NamedRelay, String> {
 	text.parse().map_err(|e: io_mesh::Error| e.to_string())
 }
 
@@ -94,31 +94,38 @@ impl MeshArgs {
 		if path.exists() { key::load(&path).map(Some) } else { Ok(None) }
 	}
 
-	/// The relays to wait at.
-	pub(crate) fn relays(&self) -> Result<&[Relay]> {
+	/// The relays that may be used.
+	fn list(&self) -> Result<RelayList> {
 		if self.relays.is_empty() {
 			return Err(Error::Usage("the mesh needs relays: add --relay URL#PIN, twice".into()));
 		}
-		Ok(&self.relays[..self.relays.len().min(LANES)])
+		Ok(RelayList::new(self.relays.iter().map(NamedRelay::listed).collect()))
+	}
+
+	/// The relays to wait at.
+	fn relays(&self) -> Result<Vec<Relay>> {
+		let mut relays = self.list()?.all();
+		relays.truncate(LANES);
+		Ok(relays)
 	}
 
 	/// The addresses of this machine, of all purposes: what a job must name so that its workers let us in.
 	pub(crate) fn addresses(&self) -> Result<[PeerAddress; 2]> {
 		let (identity, relays) = (self.identity()?, self.relays()?);
-		let at = |purpose: Purpose| purpose.identity(&identity).address(relays).map_err(wrong);
+		let at = |purpose: Purpose| purpose.identity(&identity).address(&relays).map_err(wrong);
 		Ok([at(Purpose::Files)?, at(Purpose::Tunnel)?])
 	}
 }
 
 /// An error of the mesh as one of ours.
-pub(crate) fn wrong(error: io_mesh::Error) -> Error {
+fn wrong(error: io_mesh::Error) -> Error {
 	Error::Local(format!("the mesh: {error}"))
 }
 
 /// This machine's node.
 pub(crate) struct Node {
 	mesh: Mesh,
-	known: BTreeSet<String>,
+	list: RelayList,
 	_lock: std::fs::File,
 }
 
@@ -131,17 +138,14 @@ impl Node {
 		protocols: Vec<Arc<dyn Protocol>>,
 		metrics: Metrics,
 	) -> Result<Arc<Node>> {
-		let relays = args.relays()?;
+		let (list, relays) = (args.list()?, args.relays()?);
 		let identity = args.identity()?;
 		let lock = key::lock(&args.key_file()?, purpose.name())?;
 		let options = LaneOptions { direct: !args.relay_only, proxy: None };
-		let lanes = purpose
-			.identity(&identity)
-			.open(relays, &args.relays, &options)
-			.await
-			.map_err(wrong)?;
-		let online = lanes.iter().zip(relays).map(|(lane, relay)| async move {
-			lane.online(CONNECT).await.map_err(|error| format!("{}: {error}", relay.url()))
+		let lanes =
+			purpose.identity(&identity).open(&relays, &list, &options).await.map_err(wrong)?;
+		let online = lanes.iter().zip(&relays).map(|(lane, relay)| async move {
+			lane.online(CONNECT).await.map_err(|error| format!("{}: {error}", relay.url))
 		});
 		let mut reasons = Vec::new();
 		let mut online: futures::stream::FuturesUnordered<_> = online.collect();
@@ -159,7 +163,7 @@ impl Node {
 			}
 		}
 		drop(online);
-		let mut builder = Mesh::builder().metrics(metrics);
+		let mut builder = Mesh::builder().metrics(metrics).relays(list.clone());
 		for lane in lanes {
 			builder = builder.lane(lane);
 		}
@@ -169,13 +173,12 @@ impl Node {
 		if let Some(admission) = admission {
 			builder = builder.admission(admission);
 		}
-		let known = args.relays.iter().map(|relay| relay.url().to_owned()).collect();
-		Ok(Arc::new(Node { mesh: builder.start().map_err(wrong)?, known, _lock: lock }))
+		Ok(Arc::new(Node { mesh: builder.start().map_err(wrong)?, list, _lock: lock }))
 	}
 
 	/// A session with a peer, at the relays that are known here.
 	pub(crate) fn session(&self, peer: &PeerAddress) -> Result<MeshSession> {
-		let peer = peer.only_at(|url| self.known.contains(url)).ok_or_else(|| {
+		let peer = peer.only_at(|url| self.list.find(url).is_some()).ok_or_else(|| {
 			Error::Local(
 				"it waits only at relays that are not named here; add them with --relay".into(),
 			)

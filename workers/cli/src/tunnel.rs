@@ -26,7 +26,7 @@ use crate::{
 	App,
 	error::{Error, Result},
 	keys,
-	mesh::{MeshArgs, Node, Purpose, wrong},
+	mesh::{MeshArgs, Node, Purpose},
 	output,
 };
 
@@ -138,28 +138,19 @@ pub(crate) async fn run(command: TunnelCommand, app: &App) -> Result<()> {
 	let mut terminate =
 		signal(SignalKind::terminate()).map_err(Error::file("wait for", "SIGTERM"))?;
 	tokio::select! {
-		Some(ended) = forwards.join_next() => match ended {
-			Ok(ended) => ended.map_err(wrong),
-			Err(error) => Err(Error::Local(error.to_string())),
-		},
 		interrupted = tokio::signal::ctrl_c() => interrupted.map_err(Error::file("wait for", "Ctrl-C")),
 		_ = terminate.recv() => Ok(()),
 	}
 }
 
 /// The worker that executes the job.
-async fn worker_of(
-	client: &Client,
-	job: JobId,
-	wanted: Option<ReplicaId>,
-) -> Result<WorkerKey> {
+async fn worker_of(client: &Client, job: JobId, wanted: Option<ReplicaId>) -> Result<WorkerKey> {
 	let view = client
 		.job(job)
 		.await?
 		.ok_or_else(|| Error::Chain(format!("the chain does not know job {job}")))?;
 	let running = (0..).zip(&view.replicas).find_map(|(replica, state)| {
-		let runs =
-			matches!(state.state, ReplicaState::Accepted | ReplicaState::Committed { .. });
+		let runs = matches!(state.state, ReplicaState::Accepted | ReplicaState::Committed { .. });
 		let chosen = wanted.is_none_or(|wanted| wanted == replica);
 		state.seat.as_ref().filter(|_| runs && chosen).map(|seat| seat.worker)
 	});

@@ -1,9 +1,11 @@
 //! Frames: a length of four bytes (little-endian) and a SCALE value. Every reader says how long a frame may be.
 
+use std::time::Duration;
+
 use codec::{Decode, DecodeAll, Encode};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-use crate::Error;
+use crate::{Error, error::Refusal, transport::SendHalf};
 
 /// Longest name of a protocol.
 const MAX_NAME: usize = 32;
@@ -11,6 +13,28 @@ const MAX_NAME: usize = 32;
 /// Writes one frame.
 pub async fn write<T: Encode>(to: &mut (impl AsyncWrite + Unpin), value: &T) -> Result<(), Error> {
 	to.write_all(&encode(value)?).await?;
+	Ok(())
+}
+
+/// Answers with a refusal and ends the stream.
+pub(crate) async fn refuse(to: &mut SendHalf, refusal: Refusal) -> Result<(), Error> {
+	let no: Result<(), Refusal> = Err(refusal);
+	write(to, &no).await?;
+	Ok(to.shutdown().await?)
+}
+
+/// Writes all bytes. If none of them can be written for `patience`, the peer has stalled.
+pub(crate) async fn write_all(
+	to: &mut SendHalf,
+	mut bytes: &[u8],
+	patience: Duration,
+) -> Result<(), Error> {
+	while !bytes.is_empty() {
+		let written = tokio::time::timeout(patience, to.write(bytes))
+			.await
+			.map_err(|_| Error::Stalled(patience.as_secs()))??;
+		bytes = &bytes[written..];
+	}
 	Ok(())
 }
 

@@ -7,7 +7,7 @@ use sp_core::{Pair, ed25519};
 use zeroize::Zeroizing;
 
 use crate::{
-	EndpointId, Error, LaneAddress, PeerAddress,
+	EndpointId, Error, LaneAddress, PeerAddress, Relay, RelayList,
 	address::MAX_URL_BYTES,
 	transport::{
 		RelayTrust,
@@ -21,49 +21,44 @@ pub const LANES: usize = 2;
 /// A relay as settings name it: `https://relay.example/`, or with the pin of its certificate behind it,
 /// `https://relay.example/#<64 hexadecimal digits>`.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Relay {
+pub struct NamedRelay {
 	url: String,
-	/// Key of its certificate, see [`crate::transport::pin_of`]; none: a public authority vouches for it.
-	pub pin: Option<[u8; 32]>,
-	/// UDP port at which it tells endpoints their public address.
-	pub quic_port: Option<u16>,
+	pin: Option<[u8; 32]>,
 }
 
-impl Relay {
-	/// A relay with this URL.
-	pub fn new(url: &str, pin: Option<[u8; 32]>) -> Result<Relay, Error> {
-		let parsed: RelayUrl =
-			url.parse().map_err(|_| Error::Address("the URL of the relay is wrong"))?;
-		if !matches!(parsed.scheme(), "http" | "https") || parsed.host_str().is_none() {
-			return Err(Error::Address("the URL of a relay begins with https:// or http://"));
+impl NamedRelay {
+	/// The relay as a list has it. Its own endpoint is not known, so it gets no receipts; whoever names it by hand answers for its
+	/// operator.
+	pub fn listed(&self) -> Relay {
+		Relay {
+			id: EndpointId(*blake3::hash(self.url.as_bytes()).as_bytes()),
+			url: self.url.clone(),
+			pin: self.pin,
+			quic_port: None,
+			operator: *blake3::hash(self.url.as_bytes()).as_bytes(),
+			region: *b"--",
 		}
-		// What peers compare.
-		let url = parsed.to_string();
-		if url.len() > MAX_URL_BYTES {
-			return Err(Error::Address("the URL of a relay has at most 128 bytes"));
-		}
-		Ok(Relay { url, pin, quic_port: None })
-	}
-
-	/// The URL, in the form in which addresses name it.
-	pub fn url(&self) -> &str {
-		&self.url
 	}
 }
 
-impl FromStr for Relay {
+impl FromStr for NamedRelay {
 	type Err = Error;
 
 	fn from_str(text: &str) -> Result<Self, Error> {
-		let Some((url, digits)) = text.split_once('#') else { return Relay::new(text, None) };
-		let mut pin = [0; 32];
-		hex::decode_to_slice(digits, &mut pin)
-			.map_err(|_| Error::Address("the pin of a relay is 64 hexadecimal digits"))?;
-		Relay::new(url, Some(pin))
+		let (url, pin) = match text.split_once('#') {
+			None => (text, None),
+			Some((url, digits)) => {
+				let mut pin = [0; 32];
+				hex::decode_to_slice(digits, &mut pin)
+					.map_err(|_| Error::Address("the pin of a relay is 64 hexadecimal digits"))?;
+				(url, Some(pin))
+			},
+		};
+		Ok(NamedRelay { url: normal(url)?, pin })
 	}
 }
 
-impl fmt::Display for Relay {
+impl fmt::Display for NamedRelay {
 	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 		f.write_str(&self.url)?;
 		match self.pin {
@@ -71,6 +66,20 @@ impl fmt::Display for Relay {
 			None => Ok(()),
 		}
 	}
+}
+
+/// The URL of a relay in the form that peers compare.
+fn normal(url: &str) -> Result<String, Error> {
+	let parsed: RelayUrl =
+		url.parse().map_err(|_| Error::Address("the URL of the relay is wrong"))?;
+	if !matches!(parsed.scheme(), "http" | "https") || parsed.host_str().is_none() {
+		return Err(Error::Address("the URL of a relay begins with https:// or http://"));
+	}
+	let url = parsed.to_string();
+	if url.len() > MAX_URL_BYTES {
+		return Err(Error::Address("the URL of a relay has at most 128 bytes"));
+	}
+	Ok(url)
 }
 
 /// The keys of a node's endpoints, one for each lane, all derived from one seed.
@@ -125,37 +134,30 @@ impl Identity {
 
 	/// Where a node with one lane at each of these relays will be.
 	pub fn address(&self, relays: &[Relay]) -> Result<PeerAddress, Error> {
-		let lanes = relays.iter().enumerate().map(|(lane, relay)| LaneAddress {
-			endpoint: self.endpoint(lane),
-			relay: Some(relay.url.clone()),
-			direct: Vec::new(),
+		let lanes = relays.iter().enumerate().map(|(lane, relay)| {
+			let (endpoint, relay) = (self.endpoint(lane), Some(normal(&relay.url)?));
+			Ok(LaneAddress { endpoint, relay, direct: Vec::new() })
 		});
-		PeerAddress::new(lanes.collect())
+		PeerAddress::new(lanes.collect::<Result<_, Error>>()?)
 	}
 
-	/// Opens one lane at each of `relays`. `known` are the relays at which peers may be met.
+	/// Opens one lane at each of `relays`. At the relays of the `list`, which may change later, peers may be met.
 	pub async fn open(
 		&self,
 		relays: &[Relay],
-		known: &[Relay],
+		list: &RelayList,
 		options: &LaneOptions,
 	) -> Result<Vec<Arc<QuicTransport>>, Error> {
-		let pins: Vec<_> = relays.iter().chain(known).filter_map(|relay| relay.pin).collect();
 		let mut lanes = Vec::new();
 		for (lane, relay) in relays.iter().enumerate() {
-			lanes.push(
-				QuicTransport::bind(LaneConfig {
-					relay_quic_port: relay.quic_port,
-					trust: match relay.pin {
-						Some(_) => RelayTrust::Pinned(pins.clone()),
-						None => RelayTrust::Public,
-					},
-					direct: options.direct,
-					proxy: options.proxy.clone(),
-					..LaneConfig::new(*self.secret(lane), Some(relay.url.clone()))
-				})
-				.await?,
-			);
+			let config = LaneConfig {
+				relay_quic_port: relay.quic_port,
+				trust: RelayTrust::Listed(list.clone()),
+				direct: options.direct,
+				proxy: options.proxy.clone(),
+				..LaneConfig::new(*self.secret(lane), Some(relay.url.clone()))
+			};
+			lanes.push(QuicTransport::bind(config).await?);
 		}
 		Ok(lanes)
 	}
@@ -188,9 +190,9 @@ mod tests {
 			(&format!("https://relay.example:7/#{pin}"), format!("https://relay.example:7/#{pin}")),
 			("http://127.0.0.1:80/", "http://127.0.0.1/".to_owned()),
 		] {
-			let relay: Relay = text.parse().unwrap();
+			let relay: NamedRelay = text.parse().unwrap();
 			assert_eq!(relay.to_string(), shown);
-			assert_eq!(relay.to_string().parse::<Relay>().unwrap(), relay);
+			assert_eq!(relay.to_string().parse::<NamedRelay>().unwrap(), relay);
 		}
 	}
 
@@ -198,7 +200,7 @@ mod tests {
 	fn should_refuse_when_a_relay_is_none() {
 		let long = format!("https://{}.example/", "a".repeat(128));
 		for text in ["", "relay", "ftp://relay.example/", "https://relay.example/#ab", &long] {
-			assert!(text.parse::<Relay>().is_err(), "{text}");
+			assert!(text.parse::<NamedRelay>().is_err(), "{text}");
 		}
 	}
 
@@ -216,8 +218,9 @@ mod tests {
 	#[tokio::test]
 	async fn should_be_the_endpoint_that_was_announced_when_a_lane_is_opened() {
 		let identity = Identity::new([7; 32]);
-		let relays = ["http://127.0.0.1:9/".parse().unwrap()];
-		let lanes = identity.open(&relays, &[], &LaneOptions::default()).await.unwrap();
+		let relays = ["http://127.0.0.1:9".parse::<NamedRelay>().unwrap().listed()];
+		let list = RelayList::new(relays.to_vec());
+		let lanes = identity.open(&relays, &list, &LaneOptions::default()).await.unwrap();
 		let [lane] = &lanes[..] else { panic!("{} lanes", lanes.len()) };
 		use crate::transport::Transport;
 		assert_eq!(lane.address(), identity.address(&relays).unwrap().lanes()[0]);

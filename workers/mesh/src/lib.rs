@@ -12,6 +12,7 @@ pub mod locator;
 pub mod metrics;
 pub mod node;
 pub mod receipt;
+pub mod relays;
 pub mod seal;
 pub mod session;
 pub mod transport;
@@ -21,6 +22,7 @@ pub use address::{EndpointId, LaneAddress, PeerAddress};
 pub use error::Error;
 pub use locator::ContentAt;
 pub use node::{Mesh, Peer};
+pub use relays::{Relay, RelayList};
 pub use session::MeshSession;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

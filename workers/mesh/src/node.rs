@@ -15,7 +15,7 @@ use tokio_util::{
 };
 
 use crate::{
-	EndpointId, Error, MeshSession, PeerAddress,
+	EndpointId, Error, MeshSession, PeerAddress, RelayList,
 	error::Refusal,
 	frame, lock,
 	metrics::Metrics,
@@ -23,8 +23,8 @@ use crate::{
 	transport::{Link, Stream, Transport},
 };
 
-/// Time in which a stream must say what it is for.
-const GREETING: Duration = Duration::from_secs(10);
+/// Time that what is being served gets to end when the node ends.
+const FAREWELL: Duration = Duration::from_secs(10);
 
 /// Who a peer is to us, whichever of its endpoints it comes from: in practice an account or a worker's key.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -66,13 +66,27 @@ pub struct Limits {
 	pub links: usize,
 	/// Streams at one time over all its links. A further one waits.
 	pub streams: usize,
+	/// Links that it may open in a minute. One that opens more is cut off.
+	pub links_per_minute: u32,
+	/// Streams that it may open in a second, on average over ten. One that opens more is cut off.
+	pub streams_per_second: u32,
+	/// Time in which a stream must say what it is for. A link on which one does not is ended.
+	pub greeting: Duration,
 	/// How long a peer that broke the protocol is kept out.
 	pub penalty: Duration,
 }
 
 impl Default for Limits {
 	fn default() -> Limits {
-		Limits { links: 8, streams: 64, penalty: Duration::from_secs(30) }
+		Limits {
+			links: 8,
+			streams: 64,
+			links_per_minute: 240,
+			// A chunk of 1 MiB is one stream: far above what any network carries.
+			streams_per_second: 5000,
+			greeting: Duration::from_secs(10),
+			penalty: Duration::from_secs(30),
+		}
 	}
 }
 
@@ -81,6 +95,7 @@ impl Default for Limits {
 pub struct Mesh {
 	lanes: Vec<Arc<dyn Transport>>,
 	metrics: Metrics,
+	relays: Option<RelayList>,
 	/// All that serves others.
 	tasks: TaskTracker,
 	/// Ends it.
@@ -96,6 +111,7 @@ pub struct Builder {
 	admission: Option<Arc<dyn Admission>>,
 	limits: Limits,
 	metrics: Metrics,
+	relays: Option<RelayList>,
 }
 
 impl Builder {
@@ -120,6 +136,12 @@ impl Builder {
 	/// What one peer may use.
 	pub fn limits(mut self, limits: Limits) -> Self {
 		self.limits = limits;
+		self
+	}
+
+	/// The only relays through which this node dials peers. Without it, any that a peer names.
+	pub fn relays(mut self, relays: RelayList) -> Self {
+		self.relays = Some(relays);
 		self
 	}
 
@@ -165,6 +187,7 @@ impl Builder {
 			_stop_on_drop: stop.drop_guard(),
 			lanes: self.lanes,
 			metrics: self.metrics,
+			relays: self.relays,
 		})
 	}
 }
@@ -192,7 +215,7 @@ impl Mesh {
 			let local = same.unwrap_or(&self.lanes[number % self.lanes.len()]);
 			pairs.push((local.clone(), remote.clone()));
 		}
-		MeshSession::new(pairs, config, self.metrics.clone())
+		MeshSession::new(pairs, config, self.metrics.clone(), self.relays.clone())
 	}
 
 	/// What this node counts.
@@ -205,7 +228,7 @@ impl Mesh {
 		self.stop.cancel();
 		futures::future::join_all(self.lanes.iter().map(|lane| lane.close())).await;
 		self.tasks.close();
-		if tokio::time::timeout(GREETING, self.tasks.wait()).await.is_err() {
+		if tokio::time::timeout(FAREWELL, self.tasks.wait()).await.is_err() {
 			tracing::warn!("something is still being served after the end of all links");
 		}
 	}
@@ -216,6 +239,8 @@ impl Mesh {
 struct PeerState {
 	links: VecDeque<Weak<dyn Link>>,
 	streams: Arc<Semaphore>,
+	/// What it has left of links and streams to open.
+	allowance: Arc<Allowance>,
 	/// Kept out until then.
 	penalty: Option<Instant>,
 }
@@ -239,21 +264,29 @@ impl Server {
 			self.metrics.refused.inc();
 			return link.close("not admitted");
 		};
-		let streams = {
+		let (streams, allowance) = {
 			let mut peers = lock(&self.peers);
 			// What is empty tells nothing that a new entry would not.
 			peers.retain(|_, state| {
 				state.links.retain(|link| link.strong_count() > 0);
-				!state.links.is_empty() || state.penalty.is_some_and(|until| until > Instant::now())
+				!state.links.is_empty()
+					|| state.penalty.is_some_and(|until| until > Instant::now())
+					|| !state.allowance.links.is_full()
 			});
 			let state = peers.entry(peer).or_insert_with(|| PeerState {
 				links: VecDeque::new(),
 				streams: Arc::new(Semaphore::new(self.limits.streams)),
+				allowance: Arc::new(Allowance::new(&self.limits)),
 				penalty: None,
 			});
 			if state.penalty.is_some_and(|until| until > Instant::now()) {
 				self.metrics.refused.inc();
 				return link.close("kept out for a breach of protocol");
+			}
+			if !state.allowance.links.take() {
+				self.metrics.breaches.inc();
+				state.cut_off(self.limits.penalty);
+				return link.close("too many links in a short time");
 			}
 			// The oldest is the likeliest to be dead: a peer that dials anew has lost it.
 			while state.links.len() >= self.limits.links {
@@ -262,7 +295,7 @@ impl Server {
 				}
 			}
 			state.links.push_back(Arc::downgrade(&link));
-			state.streams.clone()
+			(state.streams.clone(), state.allowance.clone())
 		};
 		let tasks = self.tasks.clone();
 		tasks.spawn(async move {
@@ -274,12 +307,21 @@ impl Server {
 					() = self.stop.cancelled() => return link.close("the node ends"),
 				};
 				let Ok(stream) = stream else { return };
+				if !allowance.streams.take() {
+					tracing::warn!(?peer, "cut off: it floods");
+					return self.punish(peer, &link);
+				}
 				let (server, link) = (self.clone(), Arc::downgrade(&link));
 				self.tasks.spawn(async move {
 					if let Err(error) = server.serve(peer, stream).await {
 						tracing::debug!(?peer, %error, "a stream ended early");
-						if matches!(error, Error::Protocol(_)) {
-							server.punish(peer, link);
+						if let Some(link) = link.upgrade() {
+							match error {
+								Error::Protocol(_) => server.punish(peer, &link),
+								// A peer that lives dials again.
+								Error::Stalled(_) => link.close("a stream has stalled"),
+								_ => {},
+							}
 						}
 					}
 					drop(permit);
@@ -289,27 +331,99 @@ impl Server {
 	}
 
 	async fn serve(&self, peer: Peer, mut stream: Stream) -> Result<(), Error> {
-		let greeting = tokio::time::timeout(GREETING, frame::read_greeting(&mut stream.recv));
-		let name = greeting.await.map_err(|_| Error::Stalled(GREETING.as_secs()))??;
+		let patience = self.limits.greeting;
+		let greeting = tokio::time::timeout(patience, frame::read_greeting(&mut stream.recv));
+		let name = greeting.await.map_err(|_| Error::Stalled(patience.as_secs()))??;
 		let Some(protocol) = self.protocols.get(name.as_str()) else {
-			let no: Result<(), Refusal> = Err(Refusal::Protocol);
-			return frame::write(&mut stream.send, &no).await;
+			return frame::refuse(&mut stream.send, Refusal::Protocol).await;
 		};
 		protocol.serve(peer, stream).await
 	}
 
-	fn punish(&self, peer: Peer, link: Weak<dyn Link>) {
+	fn punish(&self, peer: Peer, link: &Arc<dyn Link>) {
 		self.metrics.breaches.inc();
 		if let Some(state) = lock(&self.peers).get_mut(&peer) {
-			state.penalty = Some(Instant::now() + self.limits.penalty);
-			for link in &state.links {
-				if let Some(link) = link.upgrade() {
-					link.close("breach of protocol");
-				}
-			}
+			state.cut_off(self.limits.penalty);
 		}
-		if let Some(link) = link.upgrade() {
-			link.close("breach of protocol");
+		// It may have been replaced by newer ones.
+		link.close(BREACH);
+	}
+}
+
+impl PeerState {
+	/// Ends all links and keeps the peer out for a while.
+	fn cut_off(&mut self, penalty: Duration) {
+		self.penalty = Some(Instant::now() + penalty);
+		for link in self.links.iter().filter_map(Weak::upgrade) {
+			link.close(BREACH);
 		}
+	}
+}
+
+/// What a peer whose link is cut for misbehaviour is told.
+const BREACH: &str = "breach of protocol";
+
+/// What one peer may still open.
+#[derive(Debug)]
+struct Allowance {
+	links: Bucket,
+	streams: Bucket,
+}
+
+impl Allowance {
+	fn new(limits: &Limits) -> Allowance {
+		let per_second = f64::from(limits.streams_per_second);
+		let per_minute = f64::from(limits.links_per_minute);
+		Allowance {
+			links: Bucket::new(per_minute, per_minute / 60.0),
+			streams: Bucket::new(10.0 * per_second, per_second),
+		}
+	}
+}
+
+/// A token bucket.
+#[derive(Debug)]
+struct Bucket {
+	size: f64,
+	per_second: f64,
+	/// Tokens, and when there were so many.
+	level: Mutex<(f64, Instant)>,
+}
+
+impl Bucket {
+	/// A full one.
+	fn new(size: f64, per_second: f64) -> Bucket {
+		Bucket { size, per_second, level: Mutex::new((size, Instant::now())) }
+	}
+
+	fn refilled(&self, (level, since): (f64, Instant)) -> f64 {
+		(level + since.elapsed().as_secs_f64() * self.per_second).min(self.size)
+	}
+
+	fn is_full(&self) -> bool {
+		self.refilled(*lock(&self.level)) >= self.size
+	}
+
+	/// Takes a token, if there is one.
+	fn take(&self) -> bool {
+		let mut level = lock(&self.level);
+		let now = self.refilled(*level);
+		let enough = now >= 1.0;
+		*level = (if enough { now - 1.0 } else { now }, Instant::now());
+		enough
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn should_be_empty_when_all_tokens_are_taken_and_fill_again() {
+		let bucket = Bucket::new(3.0, 50.0);
+		assert!(bucket.is_full());
+		assert_eq!([(); 4].map(|()| bucket.take()), [true, true, true, false]);
+		std::thread::sleep(Duration::from_millis(30));
+		assert!(bucket.take() && !bucket.is_full());
 	}
 }

@@ -17,7 +17,7 @@ use tokio::{io::AsyncWriteExt, sync::watch};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
-	Error, LaneAddress,
+	Error, LaneAddress, RelayList,
 	error::Refusal,
 	frame, lock,
 	metrics::{LaneLabel, Metrics},
@@ -70,6 +70,7 @@ pub struct Lane {
 	goodput: AtomicU64,
 	last_error: Mutex<String>,
 	metrics: Metrics,
+	relays: Option<RelayList>,
 }
 
 /// A link with a number that no other link of the lane has.
@@ -142,10 +143,10 @@ impl Lane {
 		Some((!self.healthy(), link.status().rtt))
 	}
 
-	/// Opens a stream for a protocol.
-	pub async fn open(&self, protocol: &'static str) -> Result<Stream, Error> {
+	/// Opens a stream for a protocol and says what comes first.
+	pub async fn open(&self, protocol: &'static str, first: &[u8]) -> Result<Stream, Error> {
 		let link = self.link().ok_or_else(|| Error::Unreachable("the lane is down".into()))?;
-		open(&*link, protocol).await
+		open(&*link, protocol, first).await
 	}
 
 	/// Dials, waits for the end of the link, dials again.
@@ -154,7 +155,7 @@ impl Lane {
 		let mut backoff = BACKOFF.0;
 		let mut generation = 0;
 		loop {
-			match tokio::time::timeout(DIAL, self.transport.connect(&self.address)).await {
+			match tokio::time::timeout(DIAL, self.dial()).await {
 				Ok(Ok(link)) => {
 					backoff = BACKOFF.0;
 					generation += 1;
@@ -184,6 +185,15 @@ impl Lane {
 		}
 	}
 
+	async fn dial(&self) -> Result<Arc<dyn Link>, Error> {
+		if let (Some(list), Some(url)) = (&self.relays, &self.address.relay)
+			&& list.find(url).is_none()
+		{
+			return Err(Error::Unreachable(format!("the relay {url} is not on the list")));
+		}
+		self.transport.connect(&self.address).await
+	}
+
 	/// Returns when the relay is back after an outage that hit this link.
 	async fn stranded(&self, link: &dyn Link) {
 		loop {
@@ -201,9 +211,14 @@ fn jitter(time: Duration) -> Duration {
 	time.mul_f64(0.5 + f64::from(random) / f64::from(u32::MAX) / 2.0)
 }
 
-pub(crate) async fn open(link: &dyn Link, protocol: &'static str) -> Result<Stream, Error> {
+/// Opens a stream: its greeting and what comes first go out as one, so that the answer to the first is never lost over the second.
+pub(crate) async fn open(
+	link: &dyn Link,
+	protocol: &'static str,
+	first: &[u8],
+) -> Result<Stream, Error> {
 	let mut stream = link.open().await?;
-	stream.send.write_all(&frame::greeting(protocol)).await?;
+	stream.send.write_all(&[&frame::greeting(protocol), first].concat()).await?;
 	Ok(stream)
 }
 
@@ -212,6 +227,7 @@ impl MeshSession {
 		pairs: Vec<(Arc<dyn Transport>, LaneAddress)>,
 		config: SessionConfig,
 		metrics: Metrics,
+		relays: Option<RelayList>,
 	) -> MeshSession {
 		let lanes: Vec<_> = pairs
 			.into_iter()
@@ -226,6 +242,7 @@ impl MeshSession {
 					goodput: AtomicU64::new(0),
 					last_error: Mutex::new("not dialed yet".into()),
 					metrics: metrics.clone(),
+					relays: relays.clone(),
 				})
 			})
 			.collect();
@@ -318,6 +335,9 @@ impl MeshSession {
 					}
 					attempts.push(async move {
 						let answer = ask_once(&*linked.link, protocol, question, most).await;
+						if answer.is_err() {
+							tokio::time::sleep(BACKOFF.0).await;
+						}
 						(lane, answer)
 					});
 					wait
@@ -332,7 +352,11 @@ impl MeshSession {
 						return Ok(answer);
 					},
 					Err(error @ Error::Protocol(_)) => return Err(error),
-					Err(error) => *lock(&lane.last_error) = error.to_string(),
+					Err(error) => {
+						*lock(&lane.last_error) = error.to_string();
+						// It may be asked again, over the same link if that is still there.
+						tried[lane.number] = 0;
+					},
 				},
 				() = tokio::time::sleep(wait) => {
 					for lane in &self.lanes {
@@ -353,8 +377,8 @@ async fn ask_once<A: Decode>(
 	question: &[u8],
 	most: usize,
 ) -> Result<Result<A, Refusal>, Error> {
-	let mut stream = open(link, protocol).await?;
-	stream.send.write_all(question).await?;
-	stream.send.shutdown().await?;
+	let mut stream = open(link, protocol, question).await?;
+	// The peer may have answered and gone before this reaches it: that is no failure.
+	let _ = stream.send.shutdown().await;
 	frame::read(&mut stream.recv, most).await
 }

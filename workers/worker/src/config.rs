@@ -7,7 +7,7 @@ use std::{
 	time::Duration,
 };
 
-use io_mesh::{address::MAX_LANES, lanes::Relay};
+use io_mesh::{Relay, address::MAX_LANES, lanes::NamedRelay};
 use serde::{Deserialize, Serialize};
 use sp_core::H256;
 
@@ -160,7 +160,10 @@ impl Mesh {
 		let relays: Vec<Relay> = self
 			.relays
 			.iter()
-			.map(|text| text.parse().map_err(|e| bad("mesh.relays", format!("`{text}`: {e}"))))
+			.map(|text| match text.parse::<NamedRelay>() {
+				Ok(relay) => Ok(relay.listed()),
+				Err(e) => Err(bad("mesh.relays", format!("`{text}`: {e}"))),
+			})
 			.collect::<Result<_, _>>()?;
 		if relays.len() > MAX_LANES {
 			return Err(bad("mesh.relays", format!("at most {MAX_LANES} are possible")));

@@ -8,6 +8,7 @@ use std::{
 };
 
 use io_executor::Executor;
+use io_mesh::RelayList;
 use io_primitives::WorkerKey;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -341,7 +342,8 @@ async fn join_mesh(
 		return Ok(None);
 	}
 	let (guests, store) = (guests.clone(), store.clone());
-	let node = mesh::Node::start(&config.mesh, &relays, &[], keys.identity(), guests, store);
+	let list = RelayList::new(relays.clone());
+	let node = mesh::Node::start(&config.mesh, &relays, list, keys.identity(), guests, store);
 	Ok(Some(Arc::new(node.await?)))
 }
 

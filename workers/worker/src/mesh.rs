@@ -5,16 +5,15 @@ pub mod guests;
 mod serve;
 
 use std::{
-	collections::BTreeSet,
-	sync::{Arc, Mutex, OnceLock},
+	sync::{Arc, OnceLock},
 	time::Duration,
 };
 
 use io_mesh::{
-	Mesh, MeshSession, PeerAddress,
+	Mesh, MeshSession, PeerAddress, Relay, RelayList,
 	blob::BlobServer,
 	job::JobServer,
-	lanes::{Identity, LaneOptions, Relay},
+	lanes::{Identity, LaneOptions},
 	metrics::Metrics,
 	session::SessionConfig,
 	transport::quic::QuicTransport,
@@ -26,7 +25,7 @@ use self::{
 	guests::Guests,
 	serve::{Desk, Exposed, Outputs},
 };
-use crate::{agent::Agent, config, content::Store, lock};
+use crate::{agent::Agent, config, content::Store};
 
 /// Time for which a relay may be silent before the owner is told.
 const ONLINE: Duration = Duration::from_secs(30);
@@ -36,30 +35,31 @@ const ONLINE: Duration = Duration::from_secs(30);
 pub struct Node {
 	mesh: Mesh,
 	address: PeerAddress,
-	/// URLs of the relays at which peers may be met.
-	known: Mutex<BTreeSet<String>>,
+	/// The relays at which peers may be met.
+	list: RelayList,
 	agent: Arc<OnceLock<Agent>>,
 	_watches: Vec<AbortOnDropHandle<()>>,
 }
 
 impl Node {
-	/// Opens a lane at each of `relays`; peers are met at `known` relays too. The relays are reached in the background.
+	/// Opens a lane at each of `relays`; peers are met at those of the `list`. The relays are reached in the background.
 	pub async fn start(
 		settings: &config::Mesh,
 		relays: &[Relay],
-		known: &[Relay],
+		list: RelayList,
 		identity: &Identity,
 		guests: Guests,
 		store: Store,
 	) -> Result<Node, io_mesh::Error> {
 		let options = LaneOptions { direct: settings.direct, proxy: settings.proxy.clone() };
-		let lanes = identity.open(relays, known, &options).await?;
+		let lanes = identity.open(relays, &list, &options).await?;
 		let metrics = Metrics::default();
 		let agent = Arc::new(OnceLock::new());
 		let services = Exposed { guests: guests.clone(), ports: settings.ports() };
 		let outputs = Outputs { guests: guests.clone(), store };
 		let desk = Desk { guests: guests.clone(), agent: agent.clone() };
 		let mut builder = Mesh::builder()
+			.relays(list.clone())
 			.admission(Arc::new(guests))
 			.protocol(BlobServer::new(Arc::new(outputs), metrics.clone()))
 			.protocol(JobServer::new(Arc::new(desk)))
@@ -69,17 +69,16 @@ impl Node {
 			builder = builder.protocol(Arc::new(tunnels));
 		}
 		let watches = lanes.iter().zip(relays).map(|(lane, relay)| {
-			AbortOnDropHandle::new(tokio::spawn(tell(lane.clone(), relay.url().to_owned())))
+			AbortOnDropHandle::new(tokio::spawn(tell(lane.clone(), relay.url.clone())))
 		});
 		let watches = watches.collect();
 		for lane in &lanes {
 			builder = builder.lane(lane.clone());
 		}
-		let known = relays.iter().chain(known).map(|relay| relay.url().to_owned()).collect();
 		Ok(Node {
 			mesh: builder.start()?,
 			address: identity.address(relays)?,
-			known: Mutex::new(known),
+			list,
 			agent,
 			_watches: watches,
 		})
@@ -96,9 +95,9 @@ impl Node {
 		&self.address
 	}
 
-	/// A session with a peer, at those of its lanes that wait at known relays; `None` if there are none.
+	/// A session with a peer, at those of its lanes that wait at relays of the list; `None` if there are none.
 	pub fn session(&self, peer: &PeerAddress, patience: Duration) -> Option<MeshSession> {
-		let peer = peer.only_at(|url| lock(&self.known).contains(url))?;
+		let peer = peer.only_at(|url| self.list.find(url).is_some())?;
 		Some(self.mesh.session(&peer, SessionConfig { patience }))
 	}
 

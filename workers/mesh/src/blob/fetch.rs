@@ -26,7 +26,7 @@ use crate::{Error, MeshSession, error::Refusal, frame, lock, metrics::LaneLabel,
 const WINDOW: usize = 8;
 /// A lane's speed is measured over so long.
 const MEASURE: Duration = Duration::from_millis(250);
-/// Corrupt chunks after which a source is not asked again.
+/// Wrong answers after which a source is not asked again.
 const STRIKES: u32 = 3;
 /// Pause of a lane that has nothing to do or was sent away.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -278,7 +278,7 @@ struct Download<'a> {
 	/// There may be something to take.
 	changed: Notify,
 	progress: Mutex<Progress>,
-	/// Corrupt chunks of each source; too many or a refusal exclude it.
+	/// Wrong answers of each source; too many or a refusal exclude it.
 	strikes: Vec<AtomicU32>,
 	/// Why sources were excluded.
 	refusal: Mutex<Option<Error>>,
@@ -292,6 +292,8 @@ enum Outcome {
 	/// Another copy was faster.
 	Overtaken,
 	Refused(Refusal),
+	/// The source does not keep to the protocol.
+	Breach(Error),
 	Failed,
 }
 
@@ -361,6 +363,7 @@ impl Download<'_> {
 					self.strikes[line.source].store(STRIKES, Ordering::Relaxed);
 					*lock(&self.refusal) = Some(Error::Refused(refusal));
 				},
+				Outcome::Breach(error) => self.strike(line, index, error),
 				Outcome::Failed => {
 					lock(&self.plan).failed(index, line.number);
 					tokio::time::sleep(PAUSE).await;
@@ -375,10 +378,9 @@ impl Download<'_> {
 	async fn copy(&self, line: &Line, order: &Order) -> Outcome {
 		let length = self.content.chunk_len(order.index) as usize;
 		let reading = async {
-			let mut stream = line.lane.open(PROTOCOL).await?;
-			let question = Question::Chunk(self.content.hash, order.index);
-			frame::write(&mut stream.send, &question).await?;
-			stream.send.shutdown().await?;
+			let question = frame::encode(&Question::Chunk(self.content.hash, order.index))?;
+			let mut stream = line.lane.open(PROTOCOL, &question).await?;
+			let _ = stream.send.shutdown().await;
 			let answer: Result<u32, Refusal> =
 				frame::read(&mut stream.recv, MAX_CHUNK_ANSWER).await?;
 			match answer {
@@ -406,7 +408,7 @@ impl Download<'_> {
 		tokio::select! {
 			read = reading => read.unwrap_or_else(|error| {
 				tracing::debug!(%error, chunk = order.index, "a chunk could not be fetched");
-				Outcome::Failed
+				if let Error::Protocol(_) = error { Outcome::Breach(error) } else { Outcome::Failed }
 			}),
 			() = order.done.cancelled() => Outcome::Overtaken,
 			// Only ends with the others.
@@ -440,9 +442,7 @@ impl Download<'_> {
 			tracing::warn!(chunk = index, lane = line.lane.number(), "a corrupt chunk was dropped");
 			metrics.corrupt.inc();
 			self.corrupt.fetch_add(1, Ordering::Relaxed);
-			lock(&self.plan).failed(index, line.number);
-			self.strikes[line.source].fetch_add(1, Ordering::Relaxed);
-			*lock(&self.refusal) = Some(Error::Corrupt(index));
+			self.strike(line, index, Error::Corrupt(index));
 			return Ok(());
 		}
 		// Whoever is first here writes; a copy that comes later changes nothing.
@@ -459,6 +459,13 @@ impl Download<'_> {
 		let label = LaneLabel { lane: line.lane.number() as u32 };
 		metrics.received.get_or_create(&label).inc_by(length);
 		Ok(())
+	}
+
+	/// Something wrong came: the chunk is to be fetched again, and not too often from this source.
+	fn strike(&self, line: &Line, index: u32, error: Error) {
+		lock(&self.plan).failed(index, line.number);
+		self.strikes[line.source].fetch_add(1, Ordering::Relaxed);
+		*lock(&self.refusal) = Some(error);
 	}
 
 	/// A byte came.

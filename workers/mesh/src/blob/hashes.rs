@@ -68,7 +68,8 @@ impl HashList {
 	pub fn of(mut reader: impl Read) -> io::Result<HashList> {
 		let (mut values, mut size) = (Vec::new(), 0);
 		let mut chunk = Vec::new();
-		let mut whole = blake3::Hasher::new();
+		// The content's hash, if it is one chunk only.
+		let mut of_first = [0; 32];
 		loop {
 			chunk.clear();
 			reader.by_ref().take(CHUNK).read_to_end(&mut chunk)?;
@@ -78,15 +79,20 @@ impl HashList {
 			if size + chunk.len() as u64 > MAX_CONTENT {
 				return Err(io::Error::other("the content is larger than 64 GiB"));
 			}
-			whole.update(&chunk);
+			if values.is_empty() {
+				of_first = *blake3::hash(&chunk).as_bytes();
+			}
 			values.push(chaining_value(size, &chunk));
 			size += chunk.len() as u64;
 			if (chunk.len() as u64) < CHUNK {
 				break;
 			}
 		}
-		let content = Content { hash: *whole.finalize().as_bytes(), size };
-		Ok(HashList { content, values })
+		let hash = match &values[..] {
+			[_] => of_first,
+			_ => root(size, &values),
+		};
+		Ok(HashList { content: Content { hash, size }, values })
 	}
 
 	/// The content.

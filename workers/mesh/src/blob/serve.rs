@@ -86,9 +86,7 @@ impl BlobServer {
 		let start = u64::from(index) * CHUNK;
 		let length = size.saturating_sub(start).min(CHUNK);
 		if length == 0 && index > 0 {
-			let no: Result<u32, Refusal> = Err(Refusal::Request);
-			frame::write(&mut stream.send, &no).await?;
-			return Ok(stream.send.shutdown().await?);
+			return frame::refuse(&mut stream.send, Refusal::Request).await;
 		}
 		file.seek(SeekFrom::Start(start)).await?;
 		let yes: Result<u32, Refusal> = Ok(length as u32);
@@ -99,8 +97,7 @@ impl BlobServer {
 			let now = left.min(PIECE);
 			let bytes = &mut piece[..now];
 			file.read_exact(bytes).await?;
-			let write = tokio::time::timeout(STALL, stream.send.write_all(bytes));
-			write.await.map_err(|_| Error::Stalled(STALL.as_secs()))??;
+			frame::write_all(&mut stream.send, bytes, STALL).await?;
 			self.metrics.served.inc_by(now as u64);
 			left -= now;
 		}
@@ -119,9 +116,7 @@ impl Protocol for BlobServer {
 		let question: Question = read.await.map_err(|_| Error::Stalled(STALL.as_secs()))??;
 		let (Question::Hashes(hash) | Question::Chunk(hash, _)) = question;
 		let Some(path) = self.store.find(peer, hash).await else {
-			let no: Result<(), Refusal> = Err(Refusal::NotFound);
-			frame::write(&mut stream.send, &no).await?;
-			return Ok(stream.send.shutdown().await?);
+			return frame::refuse(&mut stream.send, Refusal::NotFound).await;
 		};
 		if let Question::Chunk(_, index) = question {
 			return self.chunk(path, index, &mut stream).await;
@@ -133,8 +128,7 @@ impl Protocol for BlobServer {
 				Err(Refusal::NotFound)
 			},
 		};
-		let write = tokio::time::timeout(STALL, frame::write(&mut stream.send, &answer));
-		write.await.map_err(|_| Error::Stalled(STALL.as_secs()))??;
+		frame::write_all(&mut stream.send, &frame::encode(&answer)?, STALL).await?;
 		Ok(stream.send.shutdown().await?)
 	}
 }

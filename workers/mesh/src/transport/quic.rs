@@ -98,8 +98,7 @@ impl LaneConfig {
 /// One lane over the internet.
 #[derive(Debug)]
 pub struct QuicTransport {
-	endpoint: Endpoint,
-	relay: Option<RelayUrl>,
+	local: Local,
 	direct: bool,
 	incoming: AsyncMutex<mpsc::Receiver<Arc<dyn Link>>>,
 	_acceptor: AbortOnDropHandle<()>,
@@ -146,11 +145,10 @@ impl QuicTransport {
 		}
 		let endpoint = builder.bind().await.map_err(|e| Error::Endpoint(format!("{e:#}")))?;
 		let (links, incoming) = mpsc::channel(16);
-		let status = Status { endpoint: endpoint.clone() };
-		let acceptor = tokio::spawn(accept_links(endpoint.clone(), status, links));
+		let local = Local { endpoint: endpoint.clone(), relay };
+		let acceptor = tokio::spawn(accept_links(local.clone(), links));
 		Ok(Arc::new(QuicTransport {
-			endpoint,
-			relay,
+			local,
 			direct: config.direct,
 			incoming: AsyncMutex::new(incoming),
 			_acceptor: AbortOnDropHandle::new(acceptor),
@@ -161,10 +159,10 @@ impl QuicTransport {
 	///
 	/// If the relay refuses, that is an error at once: it would say the same again and again.
 	pub async fn online(&self, patience: Duration) -> Result<(), Error> {
-		if self.relay.is_none() {
+		if self.local.relay.is_none() {
 			return Ok(());
 		}
-		let mut watcher = self.endpoint.home_relay_status();
+		let mut watcher = self.local.endpoint.home_relay_status();
 		let connected = async {
 			let mut relays = watcher.get();
 			loop {
@@ -210,21 +208,21 @@ fn transport(congestion: Congestion) -> Result<QuicTransportConfig, Error> {
 }
 
 /// Completes handshakes side by side, so that a slow stranger keeps nobody waiting.
-async fn accept_links(endpoint: Endpoint, status: Status, links: mpsc::Sender<Arc<dyn Link>>) {
+async fn accept_links(local: Local, links: mpsc::Sender<Arc<dyn Link>>) {
 	let slots = Arc::new(Semaphore::new(HANDSHAKES));
 	let mut handshakes = JoinSet::new();
-	while let Some(incoming) = endpoint.accept().await {
+	while let Some(incoming) = local.endpoint.accept().await {
 		while handshakes.try_join_next().is_some() {}
 		let Ok(slot) = slots.clone().try_acquire_owned() else {
 			incoming.refuse();
 			continue;
 		};
-		let (links, status) = (links.clone(), status.clone());
+		let (links, local) = (links.clone(), local.clone());
 		handshakes.spawn(async move {
 			match tokio::time::timeout(HANDSHAKE, incoming).await {
 				Ok(Ok(connection)) => {
 					drop(slot);
-					let _ = links.send(QuicLink::new(connection, status)).await;
+					let _ = links.send(QuicLink::new(connection, local)).await;
 				},
 				Ok(Err(error)) => tracing::debug!(%error, "a handshake failed"),
 				Err(_) => tracing::debug!("a handshake took too long"),
@@ -236,20 +234,25 @@ async fn accept_links(endpoint: Endpoint, status: Status, links: mpsc::Sender<Ar
 #[async_trait]
 impl Transport for QuicTransport {
 	fn local(&self) -> EndpointId {
-		EndpointId(*self.endpoint.id().as_bytes())
+		EndpointId(*self.local.endpoint.id().as_bytes())
 	}
 
 	fn address(&self) -> LaneAddress {
-		let direct = match &self.relay {
+		let direct = match &self.local.relay {
 			// Peers that meet at a relay tell one another their addresses there.
 			Some(_) => Vec::new(),
-			None => {
-				self.endpoint.addr().ip_addrs().copied().take(crate::address::MAX_DIRECT).collect()
-			},
+			None => self
+				.local
+				.endpoint
+				.addr()
+				.ip_addrs()
+				.copied()
+				.take(crate::address::MAX_DIRECT)
+				.collect(),
 		};
 		LaneAddress {
 			endpoint: self.local(),
-			relay: self.relay.as_ref().map(ToString::to_string),
+			relay: self.local.relay.as_ref().map(ToString::to_string),
 			direct,
 		}
 	}
@@ -265,11 +268,12 @@ impl Transport for QuicTransport {
 			address = address.with_addrs(to.direct.iter().copied().map(TransportAddr::Ip));
 		}
 		let connection = self
+			.local
 			.endpoint
 			.connect(address, ALPN)
 			.await
 			.map_err(|e| Error::Unreachable(format!("{e:#}")))?;
-		Ok(QuicLink::new(connection, Status { endpoint: self.endpoint.clone() }))
+		Ok(QuicLink::new(connection, self.local.clone()))
 	}
 
 	async fn accept(&self) -> Option<Arc<dyn Link>> {
@@ -277,28 +281,29 @@ impl Transport for QuicTransport {
 	}
 
 	fn relayed(&self) -> u64 {
-		let metrics = &self.endpoint.metrics().socket;
+		let metrics = &self.local.endpoint.metrics().socket;
 		metrics.send_relay.get() + metrics.recv_data_relay.get()
 	}
 
 	async fn restored(&self) {
-		let status = Status { endpoint: self.endpoint.clone() };
-		status.wait_for_relay(false).await;
-		status.wait_for_relay(true).await;
+		self.local.wait_for_relay(false).await;
+		self.local.wait_for_relay(true).await;
 	}
 
 	async fn close(&self) {
-		self.endpoint.close().await;
+		self.local.endpoint.close().await;
 	}
 }
 
-/// Knows whether the relay is there.
+/// This end of all links, which knows whether its relay is there.
 #[derive(Clone, Debug)]
-struct Status {
+struct Local {
 	endpoint: Endpoint,
+	/// The relay of this lane.
+	relay: Option<RelayUrl>,
 }
 
-impl Status {
+impl Local {
 	fn relay_up(&self) -> bool {
 		// Before the first contact there is no entry; then nothing is known to be wrong.
 		let relays = self.endpoint.home_relay_status().get();
@@ -318,12 +323,12 @@ impl Status {
 #[derive(Debug)]
 struct QuicLink {
 	connection: Connection,
-	status: Status,
+	local: Local,
 }
 
 impl QuicLink {
-	fn new(connection: Connection, status: Status) -> Arc<dyn Link> {
-		Arc::new(QuicLink { connection, status })
+	fn new(connection: Connection, local: Local) -> Arc<dyn Link> {
+		Arc::new(QuicLink { connection, local })
 	}
 }
 
@@ -349,8 +354,13 @@ impl Link for QuicLink {
 		let paths = self.connection.paths();
 		let selected = paths.iter().find(|path| path.is_selected());
 		let direct = selected.as_ref().is_some_and(|path| path.is_ip());
+		// Of a relay that is not ours nothing is known.
+		let ours = selected.as_ref().is_none_or(|path| match path.remote_addr() {
+			TransportAddr::Relay(url) => Some(url) == self.local.relay.as_ref(),
+			_ => false,
+		});
 		LinkStatus {
-			up: self.connection.close_reason().is_none() && (direct || self.status.relay_up()),
+			up: self.connection.close_reason().is_none() && (!ours || self.local.relay_up()),
 			direct,
 			rtt: selected.map_or(Duration::from_millis(333), |path| path.rtt()),
 		}

@@ -10,6 +10,8 @@ use rustls::{
 	pki_types::{CertificateDer, ServerName, UnixTime},
 };
 
+use crate::RelayList;
+
 /// Whose TLS certificates are believed.
 ///
 /// The relay's certificate protects who talks to whom and how much; what is said is encrypted from end to end in any case.
@@ -21,46 +23,58 @@ pub enum RelayTrust {
 	/// Certificates with exactly these keys, whoever signed them: BLAKE3 hashes of their SubjectPublicKeyInfo, as relays
 	/// register them on chain.
 	Pinned(Vec<[u8; 32]>),
+	/// What the list says of each relay: its pin, or a public authority where it has none.
+	Listed(RelayList),
 }
 
 impl RelayTrust {
 	pub(crate) fn config(&self) -> CaTlsConfig {
-		match self {
-			RelayTrust::Public => CaTlsConfig::embedded(),
-			RelayTrust::Pinned(pins) => {
-				let pins: Arc<[[u8; 32]]> = pins.clone().into();
-				CaTlsConfig::custom_server_cert_verifier(Arc::new(
-					move |provider: Arc<CryptoProvider>| {
-						let verifier: Arc<dyn ServerCertVerifier> =
-							Arc::new(PinVerifier { pins: pins.clone(), provider });
-						Ok(verifier)
-					},
-				))
-			},
+		if matches!(self, RelayTrust::Public) {
+			return CaTlsConfig::embedded();
 		}
+		let trust = self.clone();
+		CaTlsConfig::custom_server_cert_verifier(Arc::new(move |provider: Arc<CryptoProvider>| {
+			let authorities = CaTlsConfig::embedded().server_cert_verifier(provider)?;
+			let verifier: Arc<dyn ServerCertVerifier> =
+				Arc::new(PinVerifier { trust: trust.clone(), authorities });
+			Ok(verifier)
+		}))
 	}
 }
 
 /// Accepts a certificate by its key alone. The handshake's signature proves that the relay has the key.
 #[derive(Debug)]
 struct PinVerifier {
-	pins: Arc<[[u8; 32]]>,
-	provider: Arc<CryptoProvider>,
+	trust: RelayTrust,
+	/// Speaks for relays without a pin, and checks signatures.
+	authorities: Arc<dyn ServerCertVerifier>,
 }
 
 impl ServerCertVerifier for PinVerifier {
 	fn verify_server_cert(
 		&self,
 		end_entity: &CertificateDer<'_>,
-		_intermediates: &[CertificateDer<'_>],
-		_server_name: &ServerName<'_>,
-		_ocsp_response: &[u8],
-		_now: UnixTime,
+		intermediates: &[CertificateDer<'_>],
+		server_name: &ServerName<'_>,
+		ocsp_response: &[u8],
+		now: UnixTime,
 	) -> Result<ServerCertVerified, rustls::Error> {
-		let key = rustls::server::ParsedCertificate::try_from(end_entity)?;
-		let pin = *blake3::hash(&key.subject_public_key_info()).as_bytes();
-		if self.pins.contains(&pin) {
+		let (pins, public) = match &self.trust {
+			RelayTrust::Public => (Vec::new(), true),
+			RelayTrust::Pinned(pins) => (pins.clone(), false),
+			RelayTrust::Listed(list) => list.pins(&server_name.to_str()),
+		};
+		if pins.contains(&pin_of(end_entity)?) {
 			return Ok(ServerCertVerified::assertion());
+		}
+		if public {
+			return self.authorities.verify_server_cert(
+				end_entity,
+				intermediates,
+				server_name,
+				ocsp_response,
+				now,
+			);
 		}
 		Err(rustls::CertificateError::ApplicationVerificationFailure.into())
 	}
@@ -71,8 +85,7 @@ impl ServerCertVerifier for PinVerifier {
 		cert: &CertificateDer<'_>,
 		dss: &DigitallySignedStruct,
 	) -> Result<HandshakeSignatureValid, rustls::Error> {
-		let algorithms = &self.provider.signature_verification_algorithms;
-		rustls::crypto::verify_tls12_signature(message, cert, dss, algorithms)
+		self.authorities.verify_tls12_signature(message, cert, dss)
 	}
 
 	fn verify_tls13_signature(
@@ -81,12 +94,11 @@ impl ServerCertVerifier for PinVerifier {
 		cert: &CertificateDer<'_>,
 		dss: &DigitallySignedStruct,
 	) -> Result<HandshakeSignatureValid, rustls::Error> {
-		let algorithms = &self.provider.signature_verification_algorithms;
-		rustls::crypto::verify_tls13_signature(message, cert, dss, algorithms)
+		self.authorities.verify_tls13_signature(message, cert, dss)
 	}
 
 	fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-		self.provider.signature_verification_algorithms.supported_schemes()
+		self.authorities.supported_verify_schemes()
 	}
 }
 

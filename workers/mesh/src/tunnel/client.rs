@@ -26,6 +26,8 @@ const PING: Duration = Duration::from_millis(300);
 const WATCH: Duration = Duration::from_millis(25);
 /// Most bytes of the answer to a hello.
 const MAX_ANSWER: usize = 16;
+/// Pause after a connection could not be taken from the operating system.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 /// A new tunnel waits for the service to be dialed.
 const OPEN: Duration = Duration::from_secs(6);
 
@@ -164,8 +166,7 @@ async fn attach(
 }
 
 async fn greet(link: &dyn Link, hello: &Hello) -> Result<(Stream, Result<u64, Refusal>), Error> {
-	let mut stream = session::open(link, PROTOCOL).await?;
-	frame::write(&mut stream.send, hello).await?;
+	let mut stream = session::open(link, PROTOCOL, &frame::encode(hello)?).await?;
 	let answer = frame::read(&mut stream.recv, MAX_ANSWER).await?;
 	Ok((stream, answer))
 }
@@ -191,10 +192,18 @@ impl Forward {
 	}
 
 	/// Serves until dropped. Tunnels end with it. `failed` hears of those that ended early.
-	pub async fn run(self, failed: impl Fn(&Error) + Clone + Send + 'static) -> Result<(), Error> {
+	pub async fn run(self, failed: impl Fn(&Error) + Clone + Send + 'static) {
 		let mut tunnels = tokio::task::JoinSet::new();
 		loop {
-			let (socket, _) = self.listener.accept().await?;
+			let socket = match self.listener.accept().await {
+				Ok((socket, _)) => socket,
+				// Too many open files, or a connection that has ended already: others shall go on.
+				Err(error) => {
+					tracing::warn!(%error, "a connection could not be taken");
+					tokio::time::sleep(ACCEPT_AGAIN).await;
+					continue;
+				},
+			};
 			while tunnels.try_join_next().is_some() {}
 			let _ = socket.set_nodelay(true);
 			let (session, port, config) = (self.session.clone(), self.port, self.config);

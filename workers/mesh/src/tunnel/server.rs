@@ -8,7 +8,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use tokio::{io::AsyncWriteExt, net::TcpStream, sync::Mutex as AsyncMutex};
+use tokio::{net::TcpStream, sync::Mutex as AsyncMutex};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -30,10 +30,14 @@ const HELLO: Duration = Duration::from_secs(10);
 const CONNECT: Duration = Duration::from_secs(5);
 /// A tunnel without a stream is kept so long.
 const LINGER: Duration = Duration::from_secs(60);
+/// How often it is checked whether a tunnel is still wanted and allowed.
+const REVIEW: Duration = Duration::from_secs(2);
 /// Tunnels of one peer.
 const TUNNELS: usize = 16;
 
 /// Which services a peer may reach. Made from the job or from the owner's settings, never from what the peer says.
+///
+/// Asked again every other second while a tunnel is open: it ends when the peer may not reach its port any more.
 pub trait Services: std::fmt::Debug + Send + Sync + 'static {
 	/// Where the service behind this port is; `None`: not for this peer.
 	fn target(&self, peer: Peer, port: u16) -> Option<SocketAddr>;
@@ -74,10 +78,6 @@ impl TunnelServer {
 		lock(&self.tunnels).get(&(peer, id)).cloned()
 	}
 
-	fn is_full(&self, peer: Peer) -> bool {
-		lock(&self.tunnels).keys().filter(|(owner, _)| *owner == peer).count() >= TUNNELS
-	}
-
 	async fn open(
 		self: &Arc<Self>,
 		peer: Peer,
@@ -88,7 +88,10 @@ impl TunnelServer {
 			return Ok(known);
 		}
 		let target = self.services.target(peer, port).ok_or(Refusal::Port)?;
-		if self.is_full(peer) {
+		let full = |tunnels: &HashMap<(Peer, TunnelId), _>| {
+			tunnels.keys().filter(|(owner, _)| *owner == peer).count() >= TUNNELS
+		};
+		if full(&lock(&self.tunnels)) {
 			return Err(Refusal::Busy);
 		}
 		let socket = tokio::time::timeout(CONNECT, TcpStream::connect(target)).await;
@@ -103,9 +106,12 @@ impl TunnelServer {
 		});
 		{
 			let mut tunnels = lock(&self.tunnels);
-			// The same hello may have come over another lane while the service was dialed.
+			// The same hello, or others, may have come while the service was dialed.
 			if let Some(known) = tunnels.get(&(peer, id)) {
 				return Ok(known.clone());
+			}
+			if full(&tunnels) {
+				return Err(Refusal::Busy);
 			}
 			tunnels.insert((peer, id), tunnel.clone());
 		}
@@ -113,7 +119,8 @@ impl TunnelServer {
 		let (server, kept) = (self.clone(), tunnel.clone());
 		tokio::spawn(async move {
 			let (mut from, mut to) = socket.into_split();
-			tokio::join!(kept.pipe.local(&mut from, &mut to), kept.end_when_forgotten());
+			let allowed = || server.services.target(peer, port) == Some(target);
+			tokio::join!(kept.pipe.local(&mut from, &mut to), kept.review(allowed));
 			if !kept.pipe.is_whole() {
 				super::break_off(from, to);
 			}
@@ -125,10 +132,12 @@ impl TunnelServer {
 }
 
 impl Tunnel {
-	async fn end_when_forgotten(&self) {
-		while !self.pipe.is_over() {
-			let _ = tokio::time::timeout(LINGER / 12, self.pipe.over()).await;
-			if self.carrying.try_lock().is_ok() && lock(&self.detached).elapsed() > LINGER {
+	/// Ends the tunnel when its client has forgotten it or may not use it any more.
+	async fn review(&self, allowed: impl Fn() -> bool) {
+		while tokio::time::timeout(REVIEW, self.pipe.over()).await.is_err() {
+			let forgotten =
+				self.carrying.try_lock().is_ok() && lock(&self.detached).elapsed() > LINGER;
+			if forgotten || !allowed() {
 				self.pipe.end();
 			}
 		}
@@ -166,11 +175,7 @@ impl Protocol for Arc<TunnelServer> {
 		};
 		match found {
 			Ok(tunnel) => tunnel.carry(stream, peer_received).await,
-			Err(refusal) => {
-				let no: Result<u64, Refusal> = Err(refusal);
-				frame::write(&mut stream.send, &no).await?;
-				Ok(stream.send.shutdown().await?)
-			},
+			Err(refusal) => frame::refuse(&mut stream.send, refusal).await,
 		}
 	}
 }

@@ -7,6 +7,7 @@ use io_mesh::{
 	frame,
 	job::{Body, say},
 	metrics::Metrics,
+	node::Limits,
 	session::SessionConfig,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -37,7 +38,15 @@ async fn should_be_told_when_a_protocol_is_not_served() {
 async fn assert_served_beside<F: Future<Output = ()>>(
 	how: impl FnOnce(Arc<dyn io_mesh::transport::Link>) -> F,
 ) -> Transfer {
-	let transfer = Transfer::new(1, 4);
+	assert_served_within(Limits::default(), how).await
+}
+
+/// The same, with these limits.
+async fn assert_served_within<F: Future<Output = ()>>(
+	limits: Limits,
+	how: impl FnOnce(Arc<dyn io_mesh::transport::Link>) -> F,
+) -> Transfer {
+	let transfer = Transfer::within(1, 4, limits);
 	let other = transfer.world.node(OTHER, vec![], &Metrics::default());
 	let bad = session(&other, &transfer.worker).await;
 	how(bad.lanes()[0].linked().await).await;
@@ -78,6 +87,54 @@ async fn should_cut_a_peer_off_when_it_sends_garbage() {
 		.await;
 		assert_eq!(transfer.worker.metrics().breaches.get(), 1);
 	}
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn should_cut_a_peer_off_when_it_floods_with_streams() {
+	let limits = Limits { streams_per_second: 20, ..Limits::default() };
+	let transfer = assert_served_within(limits, |link| async move {
+		let flood = async {
+			while let Ok(mut stream) = link.open().await {
+				let _ = stream.send.write_all(b"\x01x").await;
+			}
+		};
+		tokio::time::timeout(LIMIT, flood).await.unwrap();
+	})
+	.await;
+	assert_eq!(transfer.worker.metrics().breaches.get(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn should_cut_a_peer_off_when_it_floods_with_links() {
+	let limits = Limits { links_per_minute: 10, ..Limits::default() };
+	let transfer = Transfer::within(1, 4, limits);
+	let lane = &transfer.world.endpoints(OTHER)[0];
+	let to = transfer.worker.address().unwrap();
+	let mut links = Vec::new();
+	for _ in 0..11 {
+		links.push(lane.connect(&to.lanes()[0]).await.unwrap());
+	}
+	for link in &links {
+		tokio::time::timeout(LIMIT, link.closed()).await.unwrap();
+	}
+	assert_eq!(transfer.worker.metrics().breaches.get(), 1);
+	// Others are not concerned.
+	let good = session(&transfer.client, &transfer.worker).await;
+	let to = transfer.world.path("copy");
+	fetch(&[&good], transfer.content, &to, FetchConfig::default()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn should_end_the_link_when_a_stream_does_not_say_what_it_is_for() {
+	let limits = Limits { greeting: Duration::from_millis(300), ..Limits::default() };
+	let transfer = assert_served_within(limits, |link| async move {
+		let mut stream = link.open().await.unwrap();
+		stream.send.write_all(b"\x0cionet").await.unwrap();
+		tokio::time::timeout(LIMIT, link.closed()).await.unwrap();
+	})
+	.await;
+	// It may come again: its line may have been bad.
+	assert_eq!(transfer.worker.metrics().breaches.get(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

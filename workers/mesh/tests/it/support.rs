@@ -10,7 +10,7 @@ use io_mesh::{
 	EndpointId, Mesh, MeshSession, Peer,
 	blob::{BlobServer, BlobStore, CHUNK, Content},
 	metrics::Metrics,
-	node::Protocol,
+	node::{Limits, Protocol},
 	session::SessionConfig,
 	transport::{
 		Transport,
@@ -61,13 +61,25 @@ impl World {
 		protocols: Vec<Arc<dyn Protocol>>,
 		metrics: &Metrics,
 	) -> Mesh {
+		self.node_within(peer, protocols, metrics, Limits::default())
+	}
+
+	/// The same, with these limits for its peers.
+	pub(crate) fn node_within(
+		&self,
+		peer: Peer,
+		protocols: Vec<Arc<dyn Protocol>>,
+		metrics: &Metrics,
+		limits: Limits,
+	) -> Mesh {
 		let mut admitted = HashMap::new();
 		for peer in [CLIENT, OTHER] {
 			for lane in 0..self.lanes.len() {
 				admitted.insert(endpoint(peer, lane), peer);
 			}
 		}
-		let mut builder = Mesh::builder().admission(Arc::new(admitted)).metrics(metrics.clone());
+		let mut builder =
+			Mesh::builder().admission(Arc::new(admitted)).metrics(metrics.clone()).limits(limits);
 		for lane in self.endpoints(peer) {
 			builder = builder.lane(lane);
 		}
@@ -137,13 +149,18 @@ pub(crate) struct Transfer {
 
 impl Transfer {
 	pub(crate) fn new(lanes: usize, chunks: u64) -> Transfer {
+		Transfer::within(lanes, chunks, Limits::default())
+	}
+
+	/// The worker's peers have these limits.
+	pub(crate) fn within(lanes: usize, chunks: u64, limits: Limits) -> Transfer {
 		let world = World::new(lanes);
 		let files = Arc::new(Files::default());
 		let bytes = bytes(chunks * CHUNK - 1000, 1);
 		let content = files.add(&world.path("content"), &bytes);
 		let metrics = Metrics::default();
-		let worker =
-			world.node(WORKER, vec![BlobServer::new(files.clone(), metrics.clone())], &metrics);
+		let server = BlobServer::new(files.clone(), metrics.clone());
+		let worker = world.node_within(WORKER, vec![server], &metrics, limits);
 		let client = world.node(CLIENT, vec![], &Metrics::default());
 		Transfer { world, files, worker, client, bytes, content }
 	}

@@ -3,16 +3,16 @@ use std::{
 	net::SocketAddr,
 	sync::{
 		Arc,
-		atomic::{AtomicU64, Ordering},
+		atomic::{AtomicBool, AtomicU64, Ordering},
 	},
 	time::Duration,
 };
 
 use io_mesh::{
-	Error, Mesh, MeshSession,
+	Error, Mesh, MeshSession, Peer,
 	error::Refusal,
 	metrics::Metrics,
-	tunnel::{Forward, TunnelConfig, TunnelServer, WINDOW, connect},
+	tunnel::{Forward, Services, TunnelConfig, TunnelServer, WINDOW, connect},
 };
 use tokio::{
 	io::{AsyncReadExt, AsyncWriteExt},
@@ -33,8 +33,11 @@ struct Tunnels {
 
 /// A worker that lets [`CLIENT`] reach this service at [`PORT`].
 async fn tunnels(lanes: usize, service: SocketAddr) -> Tunnels {
+	tunnels_to(lanes, Arc::new(HashMap::from([((CLIENT, PORT), service)]))).await
+}
+
+async fn tunnels_to(lanes: usize, services: Arc<dyn Services>) -> Tunnels {
 	let world = World::new(lanes);
-	let services = Arc::new(HashMap::from([((CLIENT, PORT), service)]));
 	let metrics = Metrics::default();
 	let server = Arc::new(TunnelServer::new(services, metrics.clone()));
 	let worker = world.node(WORKER, vec![server], &metrics);
@@ -134,6 +137,28 @@ async fn should_refuse_when_the_port_is_not_on_the_list() {
 	let (from, to) = tokio::io::split(local);
 	let error = connect(&tunnels.session, from, to, PORT + 1, TunnelConfig::default()).await;
 	assert!(matches!(error, Err(Error::Refused(Refusal::Port))), "{error:?}");
+}
+
+/// Services that can be taken away.
+#[derive(Debug)]
+struct Revocable(SocketAddr, AtomicBool);
+
+impl Services for Revocable {
+	fn target(&self, _: Peer, _: u16) -> Option<SocketAddr> {
+		(!self.1.load(Ordering::Relaxed)).then_some(self.0)
+	}
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn should_break_off_when_the_port_is_taken_off_the_list() {
+	let services = Arc::new(Revocable(echo().await, AtomicBool::new(false)));
+	let tunnels = tunnels_to(1, services.clone()).await;
+	let mut socket = TcpStream::connect(tunnels.forward().await).await.unwrap();
+	socket.write_all(b"a").await.unwrap();
+	assert_eq!(socket.read_u8().await.unwrap(), b'a');
+	services.1.store(true, Ordering::Relaxed);
+	let read = tokio::time::timeout(LIMIT, socket.read_u8()).await.unwrap();
+	assert!(read.is_err(), "{read:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
