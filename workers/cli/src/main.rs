@@ -91,6 +91,9 @@ enum Command {
 	/// Things that only the chain's admin may do
 	#[command(subcommand)]
 	Admin(admin::AdminCommand),
+	/// This machine in the mesh
+	#[command(subcommand)]
+	Mesh(mesh::MeshCommand),
 	/// Reach services of a worker that executes one of your jobs, through the mesh
 	#[command(subcommand)]
 	Tunnel(tunnel::TunnelCommand),
@@ -130,6 +133,7 @@ async fn run(cli: Cli, context: &App) -> Result<u8> {
 		Command::Wallet(command) => wallet::run(command, context).await,
 		Command::Chain(command) => chain::run(command, context).await.map(|()| 0),
 		Command::Admin(command) => admin::run(command, context).await.map(|()| 0),
+		Command::Mesh(command) => mesh::run(command, context).map(|()| 0),
 		Command::Tunnel(command) => tunnel::run(command, context).await.map(|()| 0),
 		Command::Serve(args) => job::serve(args, context).await.map(|()| 0),
 	}

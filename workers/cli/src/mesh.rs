@@ -1,11 +1,21 @@
 //! This machine's node in the mesh: how `io` gives files to workers behind NAT, gets outputs from them and opens tunnels to them.
 
+mod command;
 mod key;
 mod serve;
 
+pub(crate) use command::{MeshCommand, run};
 pub(crate) use serve::Serving;
 
-use std::{io::Write as _, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+	io::Write as _,
+	path::PathBuf,
+	sync::{
+		Arc,
+		atomic::{AtomicU64, Ordering},
+	},
+	time::Duration,
+};
 
 use clap::Args;
 use indicatif::ProgressBar;
@@ -26,6 +36,8 @@ use crate::error::{Error, Result};
 
 /// Time to reach a relay or a peer.
 const CONNECT: Duration = Duration::from_secs(20);
+/// How often the progress of a download is shown.
+const LOOK: Duration = Duration::from_millis(100);
 /// How long a download may give nothing.
 const STALL: Duration = Duration::from_secs(30);
 
@@ -205,17 +217,16 @@ impl Node {
 		let content = blob::describe(&session, hash, most).await.map_err(plain)?;
 		bar.set_length(content.size);
 		let file = NamedTempFile::new().map_err(Error::file("make", "a temporary file"))?;
-		let done = std::sync::atomic::AtomicU64::new(0);
-		let config = FetchConfig { patience: STALL };
-		let sessions = [&session];
-		let mut fetching =
-			std::pin::pin!(blob::fetch_watched(&sessions, content, file.path(), config, &done));
-		let fetched = loop {
-			tokio::select! {
-				fetched = &mut fetching => break fetched,
-				() = tokio::time::sleep(Duration::from_millis(100)) => {
-					bar.set_position(done.load(std::sync::atomic::Ordering::Relaxed));
-				},
+		let done = AtomicU64::new(0);
+		let fetched = {
+			let (sessions, config) = ([&session], FetchConfig { patience: STALL });
+			let fetching = blob::fetch_watched(&sessions, content, file.path(), config, &done);
+			let mut fetching = std::pin::pin!(fetching);
+			loop {
+				tokio::select! {
+					fetched = &mut fetching => break fetched,
+					() = tokio::time::sleep(LOOK) => bar.set_position(done.load(Ordering::Relaxed)),
+				}
 			}
 		};
 		match fetched {
