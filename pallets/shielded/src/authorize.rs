@@ -2,6 +2,9 @@
 //!
 //! The pool asks for everything, the proofs included. In a block the proofs are left to the dispatch, so that they are
 //! verified once there: a bundle that reached a block past the pool fails in it and changes nothing.
+//!
+//! Nodes verify what waits in their pool again and again. So that this cannot take all their time, each bundle has one of a
+//! few places, which follows from its stamp: two bundles in one place exclude each other, as two that spend one coin do.
 
 use alloc::boxed::Box;
 use frame_support::{
@@ -11,7 +14,7 @@ use frame_support::{
 	weights::Weight,
 };
 use io_primitives::{call::refusal, JobSpec};
-use io_shielded::Bundle;
+use io_shielded::{bundle::stamp_place, Bundle};
 use sp_runtime::{
 	traits::SaturatedConversion,
 	transaction_validity::{
@@ -50,11 +53,14 @@ impl<T: Config> Pallet<T> {
 		}
 		let age: u64 = Self::now().saturating_sub(bundle.era).into();
 		let provides = bundle.inputs.iter().map(|input| input.tag);
+		let place = ("place", stamp_place(&bundle.id(&Self::domain()), stamp));
 		let validity = ValidTransaction::with_tag_prefix("IoShielded")
 			.priority(Self::priority(bundle.fee, shape, spec))
 			.longevity(LONGEVITY.min(u64::from(MAX_ERA).saturating_sub(age)).max(1))
 			.propagate(true);
-		provides.fold(validity, |validity, tag| validity.and_provides(tag)).build()
+		provides
+			.fold(validity.and_provides(place), |validity, tag| validity.and_provides(tag))
+			.build()
 	}
 
 	/// Tries to pay what leaves the pool, and undoes it.

@@ -31,6 +31,8 @@ pub const MAX_RANGE_PROOF: u32 = 800;
 pub const CIPHERTEXT: usize = 104;
 /// Micro-IO to base units of the native currency: amounts in bundles are in the former.
 pub const BASE_UNITS: u128 = 1_000_000;
+/// Unsigned bundles that wait in a pool of transactions at most.
+pub const PLACES: u8 = 32;
 
 /// A coin of the pool.
 #[derive(
@@ -248,9 +250,19 @@ impl Bundle {
 	}
 }
 
+fn stamp_hash(id: &Hash, nonce: u64) -> Hash {
+	hash("stamp", &[id, &nonce.to_le_bytes()])
+}
+
+/// The place of the bundle named `id` in pools of transactions, if this is its stamp: 0 to [`PLACES`] - 1, by chance.
+pub fn stamp_place(id: &Hash, nonce: u64) -> u8 {
+	let [.., last] = stamp_hash(id, nonce);
+	last % PLACES
+}
+
 /// Whether `nonce` is a stamp on the bundle named `id`: a hash with at least `bits` leading zero bits.
 pub fn is_stamp(id: &Hash, nonce: u64, bits: u32) -> bool {
-	let digest = hash("stamp", &[id, &nonce.to_le_bytes()]);
+	let digest = stamp_hash(id, nonce);
 	let whole = digest.iter().take_while(|byte| **byte == 0).count();
 	let rest = digest.get(whole).map_or(0, |byte| byte.leading_zeros());
 	// At most 256.

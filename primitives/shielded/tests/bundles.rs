@@ -5,7 +5,7 @@
 use codec::{Encode, MaxEncodedLen};
 use io_shielded::{
 	sample::{Sample, Shape},
-	Bundle, Error, RingSize, Target, Window,
+	BuildError, Bundle, Error, RingSize, Target, Window,
 };
 
 #[test]
@@ -46,6 +46,18 @@ fn should_accept_two_windows_and_partial_ones() {
 		let sample = Sample::new(&Shape { windows, ..shape }, [2; 32]).unwrap();
 		assert_eq!(sample.verify(&sample.bundle), Ok(()));
 	}
+}
+
+#[test]
+fn should_say_so_when_a_window_has_too_few_coins() {
+	let shape = Shape::new(RingSize::N16, 4, 2);
+	let windows = [Window { index: 0, len: 3 }; 2];
+	let sample = Sample::new(&Shape { windows, ..shape }, [3; 32]);
+	assert_eq!(sample.err(), Some(BuildError::BadSpend));
+	// Eighteen coins in a ring of sixteen.
+	let batch = Sample::batch(RingSize::N16, 9, [3; 32]);
+	assert_eq!(batch.err(), Some(BuildError::BadSpend));
+	assert!(Sample::batch(RingSize::N16, 8, [3; 32]).is_ok());
 }
 
 #[test]

@@ -108,8 +108,12 @@ pub(super) async fn run(world: &mut World) -> Result<()> {
 			});
 			if calm && view.commitments.is_empty() {
 				device.process()?.kill().await?;
-				let release = encoded_call("IoAttestation", "release", (key, 0u16).encode());
-				world.chain.submit(&release, &operator.key).await?;
+				// The CPU or a GPU, whichever the machine has.
+				for enrolment in view.enrolments {
+					let release = (key, enrolment.device);
+					let release = encoded_call("IoAttestation", "release", release.encode());
+					world.chain.submit(&release, &operator.key).await?;
+				}
 				break;
 			}
 			ensure!(Instant::now() < until, "a device is never without a commitment");

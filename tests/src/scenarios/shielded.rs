@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail, ensure};
-use codec::{Compact, Decode, Encode};
-use io_primitives::{Balance, JobId, shielded::PoolStatus};
+use codec::{Compact, Decode, DecodeAll, Encode};
+use io_primitives::{Balance, JobId, JobSpec, shielded::PoolStatus};
 use io_shielded::{
+	Bundle, InputProof, OutputNote, RingSize, Target,
 	keys::SpendKey,
 	note::{MEMO_LEN, NewNote, Origin},
 };
@@ -225,16 +226,19 @@ async fn five_payments(
 		let fee = amount(&done, "fee")?;
 		from.worth -= value + fee;
 		to.worth += value;
-		let extrinsic =
-			world.chain.extrinsic(hash(&done, "block_hash")?, hash(&done, "extrinsic")?).await?;
+		let block = hash(&done, "block_hash")?;
+		let extrinsic = world.chain.extrinsic(block, hash(&done, "extrinsic")?).await?;
 		world.step(format!(
-			"{} IO go privately, fee {} IO; the chain has {} bytes: {}…",
+			"{} IO go privately, fee {} IO; all that the chain has of it:{}",
 			io(value),
 			io(fee),
-			extrinsic.len(),
-			hex::encode(&extrinsic[..40])
+			shown(world, &extrinsic)?
 		));
-		hidden(world, &extrinsic, value, memo, [&from.address, &to.address], payer)?;
+		let key = world.chain.key("System", "Events")?;
+		let events = world.chain.storage(&key, block).await?.context("a block without events")?;
+		for public in [&extrinsic, &events] {
+			hidden(world, public, value, memo, [&from.address, &to.address], payer)?;
+		}
 		seen.push(Seen { id: text(&done, "payment")?, extrinsic });
 		*strangers += fill(world, payer).await?;
 		world.chain.pass_blocks(MATURITY).await?;
@@ -253,19 +257,63 @@ async fn five_payments(
 	Ok(seen)
 }
 
-/// The extrinsic shows neither sender, nor recipient, nor amount, nor memo; and so do the events that it caused.
+/// A bundle as everybody sees it, field by field.
+fn shown(world: &World, extrinsic: &[u8]) -> Result<String> {
+	// Its length, then what says that it is a general transaction of version 5, which nobody signs.
+	let mut body = extrinsic;
+	Compact::<u32>::decode(&mut body)?;
+	ensure!(body.first() == Some(&0x45), "not a general transaction");
+	let (pallet, call) = world.chain.call_index("IoShielded", "spend")?;
+	// The call is what begins with its index and ends with the extrinsic.
+	let arguments = body.windows(2).zip(2..).filter(|(index, _)| **index == [pallet, call]);
+	let bundle = arguments
+		.filter_map(|(_, at)| <(Bundle, Option<JobSpec>, u64)>::decode_all(&mut &body[at..]).ok())
+		.map(|(bundle, ..)| bundle)
+		.next()
+		.context("no bundle in the extrinsic")?;
+	let start = |bytes: &[u8]| format!("{}…", hex::encode(&bytes[..8]));
+	let mut lines = vec![format!("{} bytes, signed by nobody", extrinsic.len())];
+	for InputProof { window, tag, pseudo, proof } in &bundle.inputs {
+		let first = window.start(RingSize::N1024);
+		lines.push(format!(
+			"spent: one of coins {first} to {}; tag {}, commitment {}, proof of {} bytes",
+			window.end(RingSize::N1024) - 1,
+			start(tag),
+			start(pseudo),
+			proof.len()
+		));
+	}
+	for OutputNote { key, commitment, ephemeral, view_tag, ciphertext } in &bundle.outputs {
+		lines.push(format!(
+			"made: key {}, commitment {}, ephemeral key {}, view tag {}, ciphertext {}",
+			start(key),
+			start(commitment),
+			start(ephemeral),
+			hex::encode(view_tag),
+			start(ciphertext)
+		));
+	}
+	lines.push(format!(
+		"fee {} micro-IO to {:?}, public payment: {:?}, era: block {}, range proof of {} bytes",
+		bundle.fee,
+		bundle.fee_to,
+		bundle.target,
+		bundle.era,
+		bundle.range_proof.len()
+	));
+	ensure!(bundle.target == Target::None, "a private payment has a public target");
+	Ok(lines.iter().map(|line| format!("\n              {line}")).collect())
+}
+
+/// The extrinsic shows neither sender, nor recipient, nor amount, nor memo; and neither do the events of its block.
 fn hidden(
 	world: &World,
-	extrinsic: &[u8],
+	public: &[u8],
 	value: Balance,
 	memo: &str,
 	addresses: [&String; 2],
 	payer: &Party,
 ) -> Result<()> {
-	// Its length, then what says that it is a general transaction of version 5, which nobody signs.
-	let mut body = extrinsic;
-	Compact::<u32>::decode(&mut body)?;
-	ensure!(body.first() == Some(&0x45), "not a general transaction");
 	let micro = u64::try_from(value / MICRO)?;
 	let mut secrets: Vec<(String, Vec<u8>)> = vec![
 		("the amount".into(), micro.to_le_bytes().to_vec()),
@@ -282,7 +330,7 @@ fn hidden(
 		}
 	}
 	for (what, secret) in secrets {
-		let found = extrinsic.windows(secret.len()).any(|part| part == secret);
+		let found = public.windows(secret.len()).any(|part| part == secret);
 		ensure!(!found, "the chain shows {what}");
 	}
 	Ok(())

@@ -100,6 +100,11 @@ pub enum Error {
 		/// Why.
 		reason: String,
 	},
+	/// The place that a bundle's stamp has in the node's pool is taken by one that pays as much.
+	#[error(
+		"too many private payments are waiting at the node; nothing was sent. Try again after a few blocks"
+	)]
+	NoPlace,
 	/// A transaction was included, and its call failed. Nothing but the fee changed.
 	#[error("{0}")]
 	Dispatch(DispatchFailure),

@@ -19,7 +19,9 @@ use io_shielded::{
 use sp_core::H256;
 use sp_runtime::{DispatchError, ModuleError};
 
-use crate::{BlockInfo, ChainEvent, Client, Error, Pending, Result, Runtime};
+use crate::{
+	BlockInfo, ChainEvent, Client, Error, Pending, Result, Runtime, transaction::TOO_LOW_PRIORITY,
+};
 
 /// The name of the pallet in the runtime.
 pub const POOL: &str = "IoShielded";
@@ -118,7 +120,7 @@ impl Client {
 	}
 
 	/// Puts an unsigned bundle into the node's pool of transactions: the runtime makes the extrinsic. A refusal is
-	/// [`Error::Dispatch`], with the pallet's words.
+	/// [`Error::Dispatch`], with the pallet's words, or [`Error::NoPlace`].
 	pub async fn submit_bundle(
 		&self,
 		bundle: &Bundle,
@@ -141,9 +143,10 @@ impl Client {
 	}
 }
 
-/// The pallet's error behind a refusal of the pool of transactions, which only tells its number.
+/// What a refusal of the pool of transactions means. Of the pallet's errors it only tells the number.
 fn refusal(error: Error, runtime: &Runtime) -> Error {
 	let number = match &error {
+		Error::Rpc { code: TOO_LOW_PRIORITY, .. } => return Error::NoPlace,
 		Error::Rpc { message, .. } => custom_error(message),
 		_ => None,
 	};

@@ -24,7 +24,7 @@ const NONCE_ATTEMPTS: usize = 4;
 const INVALID: i32 = 1010;
 const UNKNOWN_VALIDITY: i32 = 1011;
 const TEMPORARILY_BANNED: i32 = 1012;
-const TOO_LOW_PRIORITY: i32 = 1014;
+pub(crate) const TOO_LOW_PRIORITY: i32 = 1014;
 
 /// The account of a key.
 pub(crate) fn account_of(signer: &Keypair) -> AccountId {

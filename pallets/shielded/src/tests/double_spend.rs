@@ -1,5 +1,6 @@
 //! Group 1: one coin, spent twice.
 
+use codec::Encode;
 use frame_support::assert_ok;
 
 use crate::{mock::*, wallet::*, *};
@@ -90,9 +91,10 @@ fn should_take_either_of_two_bundles_when_a_reorganisation_undid_the_other() {
 fn should_let_only_one_of_two_into_the_pool_when_they_spend_the_same_coin() {
 	execute(|| {
 		let (first, second) = twice();
-		let tags = |bundle: &Bundle| {
-			validate(IoShielded::spend_call(bundle.clone(), None, stamp(bundle))).unwrap().provides
-		};
-		assert_eq!(tags(&first), tags(&second));
+		let tag = ("IoShielded", first.inputs[0].tag).encode();
+		for bundle in [&first, &second] {
+			let call = IoShielded::spend_call(bundle.clone(), None, stamp(bundle));
+			assert!(validate(call).unwrap().provides.contains(&tag));
+		}
 	});
 }

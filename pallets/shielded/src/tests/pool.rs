@@ -1,7 +1,10 @@
 //! Groups 9 and 11: what enters the pool of transactions, in which order it leaves it, and what a block takes.
 
+use std::collections::BTreeSet;
+
 use codec::Encode;
 use frame_support::{assert_ok, dispatch::GetDispatchInfo, traits::Authorize};
+use io_shielded::bundle::{is_stamp, stamp_place, PLACES};
 use sp_runtime::transaction_validity::{
 	InvalidTransaction, TransactionSource, TransactionValidityError,
 };
@@ -21,17 +24,36 @@ fn forged(coin: &Held) -> Bundle {
 }
 
 #[test]
-fn should_enter_the_pool_under_its_tags_for_16_blocks() {
+fn should_enter_the_pool_under_its_tags_and_place_for_16_blocks() {
 	execute(|| {
 		let coins = matured_coins(20);
 		let (bundle, _) = Plan::spend(&coins[..2]).make();
 		let valid = validate(call(&bundle)).unwrap();
-		let tags: Vec<_> =
-			bundle.inputs.iter().map(|input| ("IoShielded", input.tag).encode()).collect();
-		assert_eq!(valid.provides, tags);
+		let place = stamp_place(&bundle.id(&IoShielded::domain()), stamp(&bundle));
+		let place = ("IoShielded", ("place", place)).encode();
+		let tags = bundle.inputs.iter().map(|input| ("IoShielded", input.tag).encode());
+		assert_eq!(valid.provides, core::iter::once(place).chain(tags).collect::<Vec<_>>());
 		assert_eq!(valid.requires, Vec::<Vec<u8>>::new());
 		assert_eq!(valid.longevity, LONGEVITY);
 		assert!(valid.propagate);
+	});
+}
+
+#[test]
+fn should_share_32_places_whatever_is_spent() {
+	execute(|| {
+		let coins = matured_coins(20);
+		let (bundle, _) = Plan::spend(&coins[..1]).make();
+		let id = bundle.id(&IoShielded::domain());
+		let stamps = (0..).filter(|nonce| is_stamp(&id, *nonce, TERMS.stamp_bits)).take(400);
+		let places: BTreeSet<Vec<u8>> = stamps
+			.map(|stamp| {
+				let call = IoShielded::spend_call(bundle.clone(), None, stamp);
+				validate(call).unwrap().provides[0].clone()
+			})
+			.collect();
+		// That one of 32 does not come up in 400 throws has a probability of 1 in 10,000, and the throws are always the same.
+		assert_eq!(places.len(), usize::from(PLACES));
 	});
 }
 

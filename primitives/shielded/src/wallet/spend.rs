@@ -185,10 +185,11 @@ pub fn make<R: RngCore + CryptoRng>(
 	Ok((bundle, dispatch))
 }
 
-/// Looks for a stamp: `2^bits` hashes on average.
-pub fn stamp(bundle: &Bundle, domain: &Domain, bits: u32) -> Option<u64> {
+/// Looks for stamps: `2^bits` hashes for each on average. A pool of transactions has no room for a bundle if another one
+/// with the same [`stamp_place`] pays as much: then the next stamp may do.
+pub fn stamps(bundle: &Bundle, domain: &Domain, bits: u32) -> impl Iterator<Item = u64> {
 	let id = bundle.id(domain);
-	(0..=u64::MAX).find(|nonce| is_stamp(&id, *nonce, bits))
+	(0..=u64::MAX).filter(move |nonce| is_stamp(&id, *nonce, bits))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use io_client::{
-	BlockInfo, Client, Included, JobEvent,
+	BlockInfo, Client, Included, JobEvent, Pending,
 	shielded::{base_units, spec_hash},
 };
 use io_primitives::{
@@ -41,6 +41,8 @@ use crate::{
 
 /// If finality is further behind than this, bundles name the best block.
 const MAX_FINALITY_LAG: u32 = 64;
+/// Stamps that are tried if the node's pool is busy: each finds another place with a good chance.
+const MAX_STAMPS: usize = 8;
 
 /// What is to be paid.
 struct Payment {
@@ -220,7 +222,7 @@ async fn pay(
 	let rings = rings_of(client, &selection, &domain, &head).await?;
 	let era = era(client, head).await?;
 	app.output.note("making the proofs");
-	let (bundle, dispatch, stamp) = tokio::task::block_in_place(|| {
+	let (bundle, dispatch) = tokio::task::block_in_place(|| {
 		prove(wallet, &payment, &selection, &rings, &domain, &pool, era)
 	})?;
 	let tag = dispatch.tag;
@@ -230,7 +232,8 @@ async fn pay(
 	}
 	// Before it is sent: after a crash the coins must not be spent in another bundle, nor the anchors be lost.
 	wallet.save()?;
-	let pending = match client.submit_bundle(&bundle, payment.job.as_ref(), stamp).await {
+	let stamps = spend::stamps(&bundle, &domain, pool.stamp_bits).take(MAX_STAMPS);
+	let pending = match submit(client, &bundle, payment.job.as_ref(), stamps).await {
 		Ok(pending) => pending,
 		// A node that was not reached may have got it all the same.
 		Err(e) if e.is_temporary() => return Err(e.into()),
@@ -251,6 +254,24 @@ async fn pay(
 	})?;
 	scan::scan(client, wallet, app).await?;
 	Ok(Paid { included, dispatch })
+}
+
+/// Sends a bundle with the first stamp for whose place the node's pool has room.
+async fn submit(
+	client: &Client,
+	bundle: &Bundle,
+	job: Option<&JobSpec>,
+	mut stamps: impl Iterator<Item = u64>,
+) -> io_client::Result<Pending> {
+	loop {
+		let Some(stamp) = tokio::task::block_in_place(|| stamps.next()) else {
+			return Err(io_client::Error::NoPlace);
+		};
+		match client.submit_bundle(bundle, job, stamp).await {
+			Err(io_client::Error::NoPlace) => {},
+			other => return other,
+		}
+	}
 }
 
 /// Coins for a payment. The node is asked for the fees of all shapes, so that it does not learn which one will come.
@@ -373,7 +394,7 @@ fn prove(
 	domain: &Domain,
 	pool: &PoolStatus,
 	era: BlockInfo,
-) -> Result<(Bundle, Dispatch, u64)> {
+) -> Result<(Bundle, Dispatch)> {
 	let coins = wallet.ledger().coins();
 	let inputs: Option<Vec<Input<'_>>> = selection
 		.inputs
@@ -392,11 +413,7 @@ fn prove(
 		era: (era.number, era.hash.0),
 		matured: pool.matured,
 	};
-	let (bundle, dispatch) = spend::make(wallet.spend_key()?, domain, inputs, &order, &mut OsRng)
-		.map_err(|e| {
+	spend::make(wallet.spend_key()?, domain, inputs, &order, &mut OsRng).map_err(|e| {
 		Error::Chain(format!("no bundle can be made: {e}; scan again, or use another node"))
-	})?;
-	let stamp = spend::stamp(&bundle, domain, pool.stamp_bits)
-		.ok_or_else(|| Error::Local("there is no stamp for the bundle".into()))?;
-	Ok((bundle, dispatch, stamp))
+	})
 }

@@ -2,6 +2,7 @@ use rand_core::SeedableRng;
 
 use super::*;
 use crate::{
+	bundle::{stamp_place, PLACES},
 	note::Incoming,
 	wallet::{
 		ledger::{Block, BlockRef, Ledger, Transfer},
@@ -168,6 +169,36 @@ fn should_balance_to_zero_change_and_pad_when_everything_is_paid() {
 }
 
 #[test]
+fn should_keep_an_output_for_itself_when_everything_is_paid() {
+	// Section 8 of the specification.
+	for payees in 0..=MOST_RECIPIENTS {
+		let mut pool = Pool::new(4);
+		let mut left = 150 - FEE;
+		let mut recipients = Vec::new();
+		for payee in 1..=payees {
+			let amount = if payee == payees { left } else { 40 };
+			left -= amount;
+			recipients.push(Recipient { to: pool.address(payee, 0), amount, memo: [0; 64] });
+		}
+		let target = match left {
+			0 => Target::None,
+			amount => Target::Account { id: [4; 32], amount },
+		};
+		let (bundle, dispatch) = pool.make(0, &recipients, target).unwrap();
+		let (keys, ledger) = &pool.wallets[0];
+		let watched = ledger.watched(keys);
+		let amounts: Vec<u64> = bundle
+			.outputs
+			.iter()
+			.filter_map(|note| Incoming::output(note, dispatch.tag).receive(keys.view(), &watched))
+			.map(|received| received.content.amount)
+			.collect();
+		assert_eq!(amounts, alloc::vec![0; bundle.outputs.len() - payees], "{payees}");
+		assert!(!amounts.is_empty());
+	}
+}
+
+#[test]
 fn should_look_the_same_whatever_it_does() {
 	// Shape, fee and lengths do not tell a payment from a payment to oneself, nor one amount from another.
 	let mut pool = Pool::new(2);
@@ -298,10 +329,17 @@ fn should_refuse_order_when_it_cannot_be_right() {
 }
 
 #[test]
-fn should_find_a_stamp() {
+fn should_find_stamps_with_several_places() {
 	let mut pool = Pool::new(2);
 	let recipient = Recipient { to: pool.address(1, 0), amount: 1, memo: [0; 64] };
 	let (bundle, _) = pool.make(0, &[recipient], Target::None).unwrap();
-	let nonce = stamp(&bundle, &DOMAIN, 10).unwrap();
-	assert!(is_stamp(&bundle.id(&DOMAIN), nonce, 10));
+	let id = bundle.id(&DOMAIN);
+	let found: Vec<u64> = stamps(&bundle, &DOMAIN, 10).take(20).collect();
+	assert!(found.iter().all(|nonce| is_stamp(&id, *nonce, 10)));
+	assert!(found.windows(2).all(|pair| pair[0] < pair[1]));
+	let mut places: Vec<u8> = found.iter().map(|nonce| stamp_place(&id, *nonce)).collect();
+	assert!(places.iter().all(|place| *place < PLACES));
+	places.sort_unstable();
+	places.dedup();
+	assert!(places.len() > 5, "{places:?}");
 }
