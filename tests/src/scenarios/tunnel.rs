@@ -25,7 +25,7 @@ pub(super) async fn run(world: &mut World) -> Result<()> {
 	let mut place = Place::new(world, "tunnel", 1, options).await?;
 
 	let program = world.dir.join("tunnel.wasm");
-	std::fs::write(&program, programs::work(40)?)?;
+	std::fs::write(&program, programs::work(20)?)?;
 	let mut args = place.submit(&program, None, &["--replicas=1", "--quorum=1", "--watch"]);
 	args.insert(0, format!("--node={}", world.node.url()));
 	args.push(format!("--key-file={}", world.key_file(&place.market.requester)?.display()));
