@@ -10,19 +10,19 @@ use io_shielded::{
 
 use crate::{damage::damaged, decode};
 
-/// Valid bundles with rings of 16.
+/// Valid bundles with rings of 16, each in a pool of its own: it would be valid in no other.
 static VALID: LazyLock<[(Sample, Vec<u8>); 3]> = LazyLock::new(|| {
 	let one = Shape::new(RingSize::N16, 1, 2);
 	let windows = [Window { index: 0, len: 16 }, Window { index: 1, len: 9 }];
 	let target = Target::Account { id: [4; 32], amount: 1_000 };
 	let fee_to = Some([5; 32]);
-	[one, Shape { inputs: 2, windows, ..one }, Shape { outputs: 4, target, fee_to, ..one }].map(
-		|shape| {
-			let sample = Sample::new(&shape, [1; 32]).expect("the shape is valid");
-			let bytes = sample.bundle.encode();
-			(sample, bytes)
-		},
-	)
+	let two = Shape { inputs: 2, windows, ..one };
+	let four = Shape { outputs: 4, target, fee_to, ..one };
+	[(one, 1), (two, 2), (four, 3)].map(|(shape, seed)| {
+		let sample = Sample::new(&shape, [seed; 32]).expect("the shape is valid");
+		let bytes = sample.bundle.encode();
+		(sample, bytes)
+	})
 });
 
 /// A valid bundle with damage, and the input itself as a bundle.

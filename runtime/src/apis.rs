@@ -17,6 +17,7 @@ use frame_support::{
 use frame_system::offchain::CreateAuthorizedTransaction;
 use io_primitives::{
 	attestation::{AttestationView, SignedAttestation},
+	mesh::{Budget, EndpointKey, EndpointView, Party, RelayMap, RelayView, SignedReport},
 	shielded::PoolStatus,
 	Assignment, JobId, JobSpec, Reason, SignedWorkerCall, WorkerKey, WorkerView,
 };
@@ -286,6 +287,38 @@ impl_runtime_apis! {
 		fn spend_transaction(bundle: Bundle, job: Option<JobSpec>, stamp: u64) -> <Block as BlockT>::Extrinsic {
 			<Runtime as CreateAuthorizedTransaction<pallet_io_shielded::Call<Runtime>>>::create_authorized_transaction(
 				crate::IoShielded::spend_call(bundle, job, stamp).into(),
+			)
+		}
+	}
+
+	impl io_primitives::api::IoMeshApi<Block, AccountId> for Runtime {
+		fn relay_map() -> RelayMap<AccountId> {
+			crate::IoMesh::relay_map()
+		}
+
+		fn relay(relay: EndpointKey) -> Option<RelayView<AccountId>> {
+			crate::IoMesh::relay(relay)
+		}
+
+		fn endpoint(endpoint: EndpointKey) -> Option<EndpointView<AccountId>> {
+			crate::IoMesh::endpoint(endpoint)
+		}
+
+		fn endpoints(after: Option<EndpointKey>, count: u32) -> Vec<EndpointView<AccountId>> {
+			crate::IoMesh::endpoints_after(after, count)
+		}
+
+		fn endpoints_of(party: Party<AccountId>) -> Vec<EndpointKey> {
+			crate::IoMesh::endpoints_of(party)
+		}
+
+		fn budget(worker: WorkerKey) -> Option<Budget<AccountId>> {
+			crate::IoMesh::budget(worker)
+		}
+
+		fn report_transaction(report: SignedReport) -> <Block as BlockT>::Extrinsic {
+			<Runtime as CreateAuthorizedTransaction<pallet_io_mesh::Call<Runtime>>>::create_authorized_transaction(
+				crate::IoMesh::report_call(report).into(),
 			)
 		}
 	}

@@ -27,6 +27,7 @@ frame_benchmarking::define_benchmarks!(
 	[pallet_balances, Balances]
 	[pallet_io_attestation, IoAttestation]
 	[pallet_io_jobs, IoJobs]
+	[pallet_io_mesh, IoMesh]
 	[pallet_io_shielded, IoShielded]
 	[pallet_io_staking, IoStaking]
 	[pallet_message_queue, MessageQueue]

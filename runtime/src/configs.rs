@@ -5,6 +5,7 @@ mod attestation;
 mod collators;
 mod emergency;
 mod market;
+mod mesh;
 mod money;
 pub mod parameters;
 mod shielded;

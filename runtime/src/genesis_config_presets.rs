@@ -8,8 +8,8 @@ use crate::{
 	},
 	constants::*,
 	AccountId, AuraId, Balance, BalancesConfig, BlockNumber, IoAttestationConfig, IoJobsConfig,
-	IoSetupConfig, IoStakingConfig, ParachainInfoConfig, PolkadotXcmConfig, RuntimeGenesisConfig,
-	SessionConfig, SessionKeys,
+	IoMeshConfig, IoSetupConfig, IoStakingConfig, ParachainInfoConfig, PolkadotXcmConfig,
+	RuntimeGenesisConfig, SessionConfig, SessionKeys,
 };
 use alloc::{vec, vec::Vec};
 use cumulus_primitives_core::ParaId;
@@ -98,6 +98,12 @@ const ATTESTATION: AttestationTerms = AttestationTerms {
 	certificate_ttl: 100,
 };
 
+/// Blocks of an epoch of the mesh on development and test networks.
+pub const MESH_EPOCH_BLOCKS: BlockNumber = 20;
+/// Relays of development and test networks: a small bond, and one worker's word for it that one is dead.
+pub const MESH: pallet_io_mesh::Terms =
+	pallet_io_mesh::Terms { bond: 100 * IO, unbonding_epochs: 8, min_reports: 1, dead_epochs: 2 };
+
 fn genesis(collators: &[Sr25519Keyring], root: Sr25519Keyring, predictable_beacon: bool) -> Value {
 	// The treasury exists from the start: a first fee below the existential deposit would be lost otherwise.
 	let balances = Sr25519Keyring::well_known()
@@ -132,10 +138,12 @@ fn genesis(collators: &[Sr25519Keyring], root: Sr25519Keyring, predictable_beaco
 			// The relay chain that a development node plays for itself has no randomness of its blocks.
 			predictable_beacon,
 		},
+		io_mesh: IoMeshConfig { epoch_blocks: Some(MESH_EPOCH_BLOCKS) },
 		io_setup: IoSetupConfig {
 			slash_defer: Some(SLASH_DEFER),
 			eras: Some(ERAS),
 			attestation: Some(ATTESTATION),
+			mesh: Some(MESH),
 		},
 	});
 	if cfg!(feature = "sudo") {

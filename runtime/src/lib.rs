@@ -191,6 +191,8 @@ mod runtime {
 	pub type IoShielded = pallet_io_shielded;
 	#[runtime::pallet_index(74)]
 	pub type IoRandomness = randomness;
+	#[runtime::pallet_index(75)]
+	pub type IoMesh = pallet_io_mesh;
 	#[runtime::pallet_index(76)]
 	pub type IoSetup = setup;
 }

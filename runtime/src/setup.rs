@@ -30,6 +30,8 @@ pub mod pallet {
 		pub eras: Option<parameters::EraTerms>,
 		/// How computing power is proven.
 		pub attestation: Option<parameters::AttestationTerms>,
+		/// Bonds of relays, and when they count as dead.
+		pub mesh: Option<pallet_io_mesh::Terms>,
 		/// No parameter: ties the type to the runtime.
 		#[serde(skip)]
 		pub _config: core::marker::PhantomData<T>,
@@ -38,7 +40,8 @@ pub mod pallet {
 	#[pallet::genesis_build]
 	impl<T: Config> BuildGenesisConfig for GenesisConfig<T> {
 		fn build(&self) {
-			let initial = parameters::initial(self.slash_defer, self.eras, self.attestation);
+			let initial =
+				parameters::initial(self.slash_defer, self.eras, self.attestation, self.mesh);
 			for parameter in initial {
 				if let (key, Some(value)) = parameter.into_parts() {
 					pallet_parameters::Parameters::<crate::Runtime>::insert(key, value);

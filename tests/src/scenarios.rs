@@ -5,6 +5,7 @@ mod crash;
 mod ending;
 mod faults;
 mod happy;
+mod heavy;
 mod late;
 mod lying;
 mod matmul;
@@ -90,6 +91,7 @@ pub fn of_network(full: bool) -> Vec<Scenario> {
 		chosen.extend(scenarios! {
 			"collators", "one collator is killed, then both, in the middle of jobs", 1200, outage::collators;
 			"validator", "a validator is killed: the chain stands still, and nobody is slashed for it", 900, outage::validator;
+			"heavy", "full blocks: what they cost the validators", 900, heavy::run;
 			"messages", "messages of the relay chain: paid ones are executed, none acts as root", 900, messages::run;
 			"late", "a node that comes late syncs in three ways, and is restored from a snapshot", 1800, late::sync;
 			"seat", "it gets session keys and a seat, and authors", 2400, late::seat;

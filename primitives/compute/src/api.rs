@@ -7,6 +7,7 @@ use crate::{
 	attestation::{AttestationView, SignedAttestation},
 	call::SignedWorkerCall,
 	job::{Assignment, JobId, JobSpec},
+	mesh::{Budget, EndpointKey, EndpointView, Party, RelayMap, RelayView, SignedReport},
 	shielded::PoolStatus,
 	worker::{Reason, WorkerKey, WorkerView},
 };
@@ -30,6 +31,25 @@ sp_api::decl_runtime_apis! {
 		fn attestation(worker: WorkerKey) -> AttestationView<AccountId>;
 		/// The extrinsic that carries the call, ready to be submitted.
 		fn attestation_transaction(call: SignedAttestation) -> Block::Extrinsic;
+	}
+
+	/// What daemons of the mesh need of a node. They ask at the finalised block, so that nobody is let in, or trusted with
+	/// traffic, for what a re-organisation undoes.
+	pub trait IoMeshApi<AccountId> where AccountId: Codec {
+		/// The present epoch and the relays that can be used.
+		fn relay_map() -> RelayMap<AccountId>;
+		/// A relay, live or not; `None`: nobody has bonded for it.
+		fn relay(relay: EndpointKey) -> Option<RelayView<AccountId>>;
+		/// Whom an endpoint stands for; `None`: it is not registered.
+		fn endpoint(endpoint: EndpointKey) -> Option<EndpointView<AccountId>>;
+		/// All endpoints in a fixed order, those after `after`, at most 512 at once.
+		fn endpoints(after: Option<EndpointKey>, count: u32) -> Vec<EndpointView<AccountId>>;
+		/// The endpoints of a worker or an account.
+		fn endpoints_of(party: Party<AccountId>) -> Vec<EndpointKey>;
+		/// What there is to pay the worker's receipts with.
+		fn budget(worker: WorkerKey) -> Option<Budget<AccountId>>;
+		/// The extrinsic that carries the report, ready to be submitted.
+		fn report_transaction(report: SignedReport) -> Block::Extrinsic;
 	}
 
 	/// What a wallet of the shielded pool needs of a node. Nothing here asks for single coins or tags: a node that answers

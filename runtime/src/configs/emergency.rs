@@ -1,8 +1,9 @@
 //! Emergency brakes. Root pulls them; nobody can buy them.
 //!
 //! * Safe mode stops everything but what is listed here: the inherents without which no block is valid, the way out of
-//!   safe mode, and what workers do for jobs that run already. Nobody can then submit a job or move money, but running
-//!   jobs are settled, so that a pause slashes no honest worker.
+//!   safe mode, what workers do for jobs that run already, and the payment of relays that carry their data. Nobody can then
+//!   submit a job or move money otherwise, but running jobs are settled, so that a pause slashes no honest worker and lets no
+//!   receipt grow too old.
 //! * A transaction pause stops single calls. Anything can be paused but the inherents and the brakes themselves. Who
 //!   pauses calls of workers must cancel the slashes that follow.
 
@@ -32,6 +33,7 @@ pub struct SafeModeWhitelist;
 impl Contains<RuntimeCall> for SafeModeWhitelist {
 	fn contains(call: &RuntimeCall) -> bool {
 		use pallet_io_jobs::Call as Jobs;
+		use pallet_io_mesh::Call as Mesh;
 		match call {
 			RuntimeCall::Timestamp(_)
 			| RuntimeCall::ParachainSystem(_)
@@ -47,6 +49,7 @@ impl Contains<RuntimeCall> for SafeModeWhitelist {
 				| Jobs::reveal { .. }
 				| Jobs::poke { .. },
 			) => true,
+			RuntimeCall::IoMesh(Mesh::claim { .. } | Mesh::report { .. }) => true,
 			_ => false,
 		}
 	}

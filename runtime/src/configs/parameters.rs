@@ -86,6 +86,15 @@ pub mod dynamic_params {
 		#[codec(index = 0)]
 		pub static Terms: pallet_io_shielded::Terms = SHIELDED_TERMS;
 	}
+
+	/// The mesh.
+	#[dynamic_pallet_params]
+	#[codec(index = 4)]
+	pub mod mesh {
+		/// Bonds of relays, and when they count as dead.
+		#[codec(index = 0)]
+		pub static Terms: pallet_io_mesh::Terms = MESH_TERMS;
+	}
 }
 
 /// Most eras for which unbonding stake stays bound.
@@ -395,6 +404,15 @@ pub const SHIELDED_TERMS: pallet_io_shielded::Terms = pallet_io_shielded::Terms 
 	unsigned_spends: true,
 };
 
+/// A relay bonds 1,000 IO, which stay bound for a week. It is chilled when most of at least three workers could not use it in
+/// three epochs, half a day.
+pub const MESH_TERMS: pallet_io_mesh::Terms = pallet_io_mesh::Terms {
+	bond: 1_000 * IO,
+	unbonding_epochs: 42,
+	min_reports: 3,
+	dead_epochs: 3,
+};
+
 /// Makes a type that reads one field of a group of parameters.
 macro_rules! fields {
 	($($(#[$doc:meta])* $name:ident: $value:ty = $get:expr;)*) => { $(
@@ -463,6 +481,8 @@ fields! {
 	CertificateTtl: BlockNumber = AttestationTerms::now().certificate_ttl;
 	/// See [`pallet_io_shielded::Terms`].
 	ShieldedTerms: pallet_io_shielded::Terms = dynamic_params::shielded::Terms::get().bounded();
+	/// See [`pallet_io_mesh::Terms`].
+	MeshTerms: pallet_io_mesh::Terms = dynamic_params::mesh::Terms::get().bounded();
 	/// See [`JobSlashes::no_show`].
 	NoShowSlash: Permill = dynamic_params::jobs::Slashes::get().no_show;
 	/// See [`JobSlashes::late`].
@@ -507,13 +527,18 @@ pub fn initial(
 	slash_defer: Option<BlockNumber>,
 	eras: Option<EraTerms>,
 	attestation: Option<AttestationTerms>,
+	mesh: Option<pallet_io_mesh::Terms>,
 ) -> Vec<RuntimeParameters> {
 	use dynamic_params::staking;
 	let slash_defer = slash_defer.map(|v| (staking::SlashDefer, v).into());
 	let eras = eras.map(|v| (staking::Eras, v).into());
 	let staking = slash_defer.into_iter().chain(eras).map(RuntimeParameters::Staking);
 	let attestation = attestation.map(|v| (dynamic_params::attestation::Terms, v).into());
-	staking.chain(attestation.map(RuntimeParameters::Attestation)).collect()
+	let mesh = mesh.map(|v| (dynamic_params::mesh::Terms, v).into());
+	staking
+		.chain(attestation.map(RuntimeParameters::Attestation))
+		.chain(mesh.map(RuntimeParameters::Mesh))
+		.collect()
 }
 
 #[cfg(feature = "runtime-benchmarks")]

@@ -80,7 +80,8 @@ pub enum ProxyType {
 	/// Refuse announced calls.
 	#[codec(index = 2)]
 	CancelProxy,
-	/// Manage stake and workers of an operator, so that its cold key stays cold.
+	/// Manage stake, workers and relays of an operator, so that its cold key stays cold. Budgets for relays cannot be raised,
+	/// since they pay others.
 	#[codec(index = 3)]
 	Operator,
 }
@@ -102,7 +103,17 @@ impl InstanceFilter<RuntimeCall> for ProxyType {
 						pallet_io_jobs::Call::register_worker { .. }
 							| pallet_io_jobs::Call::update_worker { .. }
 							| pallet_io_jobs::Call::retire_worker { .. }
-					)
+					) | RuntimeCall::IoMesh(
+					pallet_io_mesh::Call::register_relay { .. }
+						| pallet_io_mesh::Call::update_relay { .. }
+						| pallet_io_mesh::Call::unregister_relay { .. }
+						| pallet_io_mesh::Call::release_relay { .. }
+						| pallet_io_mesh::Call::wake_relay { .. }
+						| pallet_io_mesh::Call::register_endpoint { .. }
+						| pallet_io_mesh::Call::remove_endpoint { .. }
+						| pallet_io_mesh::Call::close_budget { .. }
+						| pallet_io_mesh::Call::release_budget { .. }
+				)
 			),
 			ProxyType::CancelProxy => {
 				matches!(call, RuntimeCall::Proxy(pallet_proxy::Call::reject_announcement { .. }))
@@ -114,7 +125,17 @@ impl InstanceFilter<RuntimeCall> for ProxyType {
 						pallet_io_jobs::Call::register_worker { .. }
 							| pallet_io_jobs::Call::update_worker { .. }
 							| pallet_io_jobs::Call::retire_worker { .. }
-					)
+					) | RuntimeCall::IoMesh(
+					pallet_io_mesh::Call::register_relay { .. }
+						| pallet_io_mesh::Call::update_relay { .. }
+						| pallet_io_mesh::Call::unregister_relay { .. }
+						| pallet_io_mesh::Call::release_relay { .. }
+						| pallet_io_mesh::Call::wake_relay { .. }
+						| pallet_io_mesh::Call::register_endpoint { .. }
+						| pallet_io_mesh::Call::remove_endpoint { .. }
+						| pallet_io_mesh::Call::close_budget { .. }
+						| pallet_io_mesh::Call::release_budget { .. }
+				)
 			),
 		}
 	}

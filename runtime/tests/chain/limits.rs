@@ -37,6 +37,7 @@ fn should_keep_indices_and_names() {
 	assert_eq!(of::<io_runtime::IoJobs>(), (71, "IoJobs"));
 	assert_eq!(of::<io_runtime::IoShielded>(), (73, "IoShielded"));
 	assert_eq!(of::<io_runtime::IoRandomness>(), (74, "IoRandomness"));
+	assert_eq!(of::<io_runtime::IoMesh>(), (75, "IoMesh"));
 }
 
 #[test]
@@ -48,6 +49,9 @@ fn should_keep_the_names_under_which_money_is_held() {
 	assert_eq!(encoded(Jobs::JobDeposit.into()), [71, 1]);
 	assert_eq!(encoded(Jobs::WorkerDeposit.into()), [71, 2]);
 	assert_eq!(encoded(pallet_io_shielded::HoldReason::Pool.into()), [73, 0]);
+	assert_eq!(encoded(pallet_io_mesh::HoldReason::RelayBond.into()), [75, 0]);
+	assert_eq!(encoded(pallet_io_mesh::HoldReason::EndpointDeposit.into()), [75, 1]);
+	assert_eq!(encoded(pallet_io_mesh::HoldReason::RelayBudget.into()), [75, 2]);
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod emergency;
 mod genesis;
 mod limits;
 mod market;
+mod mesh;
 mod messages;
 mod randomness;
 mod shielded;

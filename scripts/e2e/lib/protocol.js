@@ -68,6 +68,36 @@ export function signAttestation(api, pair, call, validUntil) {
 	});
 }
 
+/** What an endpoint of the mesh signs to be registered by an account: `SCALE("ionet/endpoint/v1", genesis, account)`. */
+export function endpointProof(pair, genesis, account) {
+	return pair.sign(u8aConcat(stringToU8a('ionet/endpoint/v1'), genesis, account));
+}
+
+/** A worker's receipt for what a relay has carried, as the type `SignedReceipt` of the chain's metadata. */
+export function signReceipt(api, pair, relay, epoch, bytes) {
+	const payload = u8aConcat(
+		stringToU8a('io/receipt/v1'), api.genesisHash.toU8a(), relay, le(epoch, 32), le(bytes, 64),
+	);
+	return api.registry.createType('IoPrimitivesMeshSignedReceipt', {
+		worker: pair.publicKey,
+		receipt: { relay, epoch, bytes },
+		signature: pair.sign(payload),
+	});
+}
+
+/** A worker's report of which relays are alive, `[[key, alive], ...]`, as the type `SignedReport` of the metadata. */
+export function signReport(api, pair, epoch, relays) {
+	const sorted = [...relays].sort(([a], [b]) => Buffer.compare(a, b));
+	const report = api.registry.createType('IoPrimitivesMeshReport', { epoch, relays: sorted });
+	const payload = u8aConcat(stringToU8a('io/liveness/v1'), api.genesisHash.toU8a(), report.toU8a());
+	return api.registry.createType('IoPrimitivesMeshSignedReport', {
+		worker: pair.publicKey, report, signature: pair.sign(payload),
+	});
+}
+
+/** Sends a report, as `submitCall`. */
+export const submitReport = (chain, signed) => submitCall(chain, signed, 'IoMeshApi_report_transaction');
+
 /** Bytes of the extrinsic that carries a signed call, built by the node: no metadata and no extension encoding needed. */
 export function extrinsicOf(chain, signed, builder = 'IoWorkerApi_transaction') {
 	return chain.rpc('state_call', builder, u8aToHex(signed.toU8a()));

@@ -35,12 +35,17 @@ test('should describe view functions when the metadata has version 16', () => {
 	const { pallets } = chain.api.runtimeMetadata.asV16;
 	const functions = (name) => pallets.find((pallet) => pallet.name.eq(name)).viewFunctions.map((each) => each.name.toString());
 	assert.deepEqual(functions('IoJobs').sort(), ['job', 'open_jobs', 'operator_summary', 'outputs', 'quote']);
+	assert.deepEqual(functions('IoMesh').sort(), ['budget', 'endpoint', 'endpoints_of', 'relay', 'relay_map']);
 	assert.deepEqual(functions('IoShielded').sort(), ['job_amount', 'minimum_fee', 'status']);
 	assert.deepEqual(functions('IoStaking').sort(), ['apy', 'election_preview', 'operator', 'position', 'validators']);
 });
 
 test('should offer the runtime API typed when the metadata describes it', () => {
 	assert.deepEqual(Object.keys(chain.api.call.ioWorkerApi).sort(), ['assignments', 'transaction', 'whyNot', 'worker']);
+	assert.deepEqual(
+		Object.keys(chain.api.call.ioMeshApi).sort(),
+		['budget', 'endpoint', 'endpoints', 'endpointsOf', 'relay', 'relayMap', 'reportTransaction'],
+	);
 	assert.deepEqual(Object.keys(chain.api.call.ioShieldedApi).sort(), ['coins', 'minimumFee', 'pool', 'spendTransaction']);
 });
 
@@ -52,12 +57,13 @@ test('should keep the pallets at the indices that other tools may have stored', 
 	assert.equal(indices.IoJobs, 71);
 	assert.equal(indices.IoShielded, 73);
 	assert.equal(indices.IoRandomness, 74);
+	assert.equal(indices.IoMesh, 75);
 	assert.equal(indices.System, 0);
 	assert.equal(indices.Sudo, 59);
 });
 
 test('should explain each call, event and error of our pallets when a dApp shows its documentation', () => {
-	for (const section of ['ioAttestation', 'ioJobs', 'ioShielded', 'ioStaking']) {
+	for (const section of ['ioAttestation', 'ioJobs', 'ioMesh', 'ioShielded', 'ioStaking']) {
 		const { tx, events, errors } = chain.api;
 		const items = [
 			...Object.values(tx[section]).map(({ meta }) => meta),
@@ -75,7 +81,7 @@ test('should name every call, event, error and read when a developer looks into 
 	const page = readFileSync(new URL('../../../docs/dapp.md', import.meta.url), 'utf8');
 	const { tx, events, errors, runtimeMetadata } = chain.api;
 	const missing = [];
-	for (const section of ['ioJobs', 'ioShielded', 'ioStaking']) {
+	for (const section of ['ioJobs', 'ioMesh', 'ioShielded', 'ioStaking']) {
 		const names = [tx, events, errors].flatMap((kind) => Object.keys(kind[section]));
 		missing.push(...names.filter((name) => !new RegExp(`\\b${name}\\b`).test(page)).map((name) => `${section}.${name}`));
 	}

@@ -7,6 +7,7 @@ mod client;
 mod error;
 mod events;
 pub mod matmul;
+pub mod mesh;
 mod metadata;
 mod registration;
 mod rpc;
