@@ -27,6 +27,8 @@ use self::{
 };
 use crate::{agent::Agent, config, content::Store};
 
+/// Time to tell peers that this worker ends.
+const FAREWELL: Duration = Duration::from_secs(2);
 /// Time for which a relay may be silent before the owner is told.
 const ONLINE: Duration = Duration::from_secs(30);
 
@@ -106,9 +108,9 @@ impl Node {
 		self.mesh.metrics()
 	}
 
-	/// Ends all links.
+	/// Ends all links. Peers that do not answer any more are not waited for.
 	pub async fn close(&self) {
-		self.mesh.close().await;
+		let _ = tokio::time::timeout(FAREWELL, self.mesh.close()).await;
 	}
 }
 
