@@ -35,10 +35,10 @@ port() { jq -re --arg node "$1" --arg kind "$2" '.ports[$node][$kind]' "$DIR/net
 saved() { jq -re --arg key "$1" '.[$key]' "$DIR/network.json"; }
 log_of() { printf '%s/%s.log' "$DIR" "$1"; }
 
-# pid_of NODE: its process, if that is still the one that was started here.
+# pid_of NODE [keeper]: its process, or the one that keeps it running, if that is still the one that was started here.
 pid_of() {
 	local pid
-	pid="$(cat "$DIR/$1.pid" 2>/dev/null)" || return 1
+	pid="$(cat "$DIR/$1.${2:-pid}" 2>/dev/null)" || return 1
 	{ tr '\0' '\n' <"/proc/$pid/cmdline"; } 2>/dev/null | grep -qxF "$DIR/$1" || return 1
 	printf '%s\n' "$pid"
 }
@@ -81,12 +81,18 @@ PY
 	rm -f "$DIR/plain.json" "$DIR/relay.patched.json"
 }
 
-# run NODE COMMAND...: in the background, in a session of its own, so that it outlives this script and its terminal.
+# run NODE COMMAND...: in the background, in a session of its own, so that it outlives this script and its terminal. What
+# ends by itself is started again, as a service manager does: a validator with debug assertions, as cargo builds it, panics
+# on votes of a session that ended while finality stood still (dispute-coordinator 36.0.0, initialized.rs).
 run() {
 	local name="$1"
 	shift
-	setsid "$@" >>"$(log_of "$name")" 2>&1 </dev/null &
-	echo $! >"$DIR/$name.pid"
+	rm -f "$DIR/$name.pid"
+	# shellcheck disable=SC2016
+	setsid bash -c 'while :; do "${@:2}" & echo $! >"$1"; wait $!; echo "ended: $?"; sleep 3; done' \
+		keeper "$DIR/$name.pid" "$@" >>"$(log_of "$name")" 2>&1 </dev/null &
+	echo $! >"$DIR/$name.keeper"
+	wait_for 10 "$name" pid_of "$name" >/dev/null
 }
 
 start_validator() {
@@ -126,7 +132,7 @@ start_collator() {
 
 start() {
 	[ -f "$DIR/relay.json" ] || die "there is no network in $DIR: start one with $0 up"
-	if pid_of "$1" >/dev/null; then return 0; fi
+	if pid_of "$1" keeper >/dev/null; then return 0; fi
 	case "$1" in
 	validator-alice) start_validator "$1" 1 ;;
 	validator-bob) start_validator "$1" 3 ;;
@@ -142,6 +148,7 @@ stop() {
 	local signal="$1" name pid pids=()
 	shift
 	for name in "$@"; do
+		if pid="$(pid_of "$name" keeper)"; then kill -KILL "$pid" 2>/dev/null || true; fi
 		if pid="$(pid_of "$name")"; then
 			kill "-$signal" "$pid" 2>/dev/null || true
 			pids+=("$pid")
@@ -151,7 +158,7 @@ stop() {
 		for _ in $(seq 300); do kill -0 "$pid" 2>/dev/null || break; sleep 0.1; done
 		kill -KILL "$pid" 2>/dev/null || true
 	done
-	for name in "$@"; do rm -f "$DIR/$name.pid"; done
+	for name in "$@"; do rm -f "$DIR/$name.pid" "$DIR/$name.keeper"; done
 }
 
 # included: height of our head as the relay chain's best block knows it.

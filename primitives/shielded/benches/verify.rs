@@ -17,7 +17,7 @@ use io_shielded::{
 	check_bundle,
 	sample::{Sample, Shape},
 	verify::verify_checked,
-	Ring, RingSize, VerifyContext,
+	verify_bundle, Bundle, Error, Ring, RingSize, VerifyContext,
 };
 use monero_clsag::{Clsag, ClsagContext, Decoys};
 use monero_ed25519::{Commitment, CompressedPoint, Point};
@@ -209,5 +209,40 @@ fn verify(criterion: &mut Criterion) {
 	}
 }
 
-criterion_group!(benches, verify);
+/// How long strangers can keep a node busy with a bundle that is refused in the end.
+fn refuse(_: &mut Criterion) {
+	let sample = Sample::new(&Shape::new(size(), 2, 2), [1; 32]).expect("the shape is valid");
+	let (window, coins) = sample.windows(&sample.bundle).remove(0);
+	let rings = [Ring { window, coins: &coins }];
+	let context = VerifyContext { domain: &sample.domain, rings: &rings };
+	let valid = &sample.bundle;
+	let mut refused = Vec::new();
+	let mut with = |error, change: &dyn Fn(&mut Bundle)| {
+		let mut bundle = valid.clone();
+		change(&mut bundle);
+		refused.push((error, bundle.encode()));
+	};
+	with(Error::BadFee, &|bundle| bundle.fee += 1);
+	with(Error::DuplicateTag, &|bundle| bundle.inputs[1].tag = bundle.inputs[0].tag);
+	with(Error::BadPoint, &|bundle| bundle.outputs[1].ephemeral = [0xff; 32]);
+	with(Error::Unbalanced, &|bundle| bundle.fee = 10);
+	with(Error::BadRangeProof, &|bundle| bundle.outputs[1].ciphertext[0] ^= 1);
+	// The last scalar of the last ring proof: everything else holds.
+	with(Error::BadRingProof, &|bundle| {
+		let proof = &mut bundle.inputs[1].proof;
+		let last = proof.len() - 32;
+		proof[last] ^= 1;
+	});
+	println!("computing time until a bundle is refused:");
+	for (error, bytes) in &refused {
+		let [seconds] = fastest([&|| {
+			let read = Bundle::from_bytes(black_box(bytes)).expect("it can be read");
+			let verdict = verify_bundle(&context, sample.matured, &read, &sample.era_hash);
+			assert_eq!(verdict.as_ref(), Err(error));
+		}]);
+		println!("{error:?}: {:.3} ms", 1e3 * seconds);
+	}
+}
+
+criterion_group!(benches, verify, refuse);
 criterion_main!(benches);

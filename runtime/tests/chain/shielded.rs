@@ -9,7 +9,7 @@ use curve25519_dalek::{constants::RISTRETTO_BASEPOINT_TABLE as G, scalar::Scalar
 use frame_support::{
 	assert_ok,
 	dispatch::{DispatchClass, GetDispatchInfo},
-	traits::fungible::InspectHold,
+	traits::{fungible::InspectHold, Get},
 };
 use io_primitives::{api::runtime_decl_for_io_shielded_api::IoShieldedApi, JobState};
 use io_runtime::{
@@ -122,6 +122,19 @@ fn job_of(who: Sr25519Keyring) -> Target {
 	let amount = pallet_io_shielded::Pallet::<Runtime>::job_amount(spec.clone()).unwrap();
 	let hash = spec.using_encoded(sp_io::hashing::blake2_256);
 	Target::Job { owner: account(who).into(), spec: hash, amount }
+}
+
+#[test]
+fn should_limit_the_pool_from_the_first_block() {
+	let mut chain = Chain::development();
+	let terms = chain.state(<Runtime as pallet_io_shielded::Config>::Terms::get);
+	assert_eq!((terms.pool_cap, terms.max_shield), (100_000 * IO, 1_000 * IO));
+	assert_eq!((terms.max_outflow_per_day, terms.stamp_bits), (10_000 * IO, 20));
+	let value = terms.max_shield + UNIT;
+	let call = pallet_io_shielded::Call::shield { value, note: note(1) };
+	let sent = chain.state(|| signed(Charlie, call));
+	let error = pallet_io_shielded::Error::<Runtime>::AboveMaxShield;
+	assert_eq!(chain.run([sent])[0].unwrap(), Err(error.into()));
 }
 
 #[test]
@@ -238,6 +251,54 @@ fn should_hold_the_pool_still_in_safe_mode() {
 	)]);
 	let filtered = frame_system::Error::<Runtime>::CallFiltered;
 	assert_eq!(chain.run([transaction])[0].unwrap(), Err(filtered.into()));
+}
+
+/// The bundle with other numbers of inputs, windows and outputs. It only weighs what such a bundle weighs.
+fn reshaped(bundle: &Bundle, shape: Shape) -> Bundle {
+	let inputs = (0..shape.inputs).map(|at| {
+		let mut input = bundle.inputs[0].clone();
+		input.window.index = at % shape.windows;
+		input
+	});
+	let outputs = bundle.outputs.iter().cycle().take(shape.outputs as usize).cloned();
+	Bundle {
+		inputs: inputs.collect::<Vec<_>>().try_into().unwrap(),
+		outputs: outputs.collect::<Vec<_>>().try_into().unwrap(),
+		..bundle.clone()
+	}
+}
+
+#[test]
+fn should_have_room_for_several_bundles_of_each_shape_in_a_block() {
+	let limits = RuntimeBlockWeights::get();
+	let normal = limits.get(DispatchClass::Normal);
+	let (room, base) = (normal.max_total.unwrap(), normal.base_extrinsic);
+	let share = (pallet_io_shielded::BLOCK_SHARE * limits.max_block).ref_time();
+	let mut chain = funded();
+	let bundle = bundle(&mut chain, 3, to(One, 1_000_000), None);
+	println!(
+		"bundles in a block of {:?}, of which {room:?} is for transactions:",
+		limits.max_block
+	);
+	for (inputs, windows, outputs) in
+		[(1, 1, 2), (2, 1, 2), (2, 2, 2), (2, 1, 4), (4, 1, 2), (4, 2, 4)]
+	{
+		let bundle = reshaped(&bundle, Shape { inputs, windows, outputs });
+		assert_eq!(Shape::of(&bundle), Shape { inputs, windows, outputs });
+		let sent = chain.state(|| Runtime::spend_transaction(bundle.clone(), None, 0));
+		let info = sent.get_dispatch_info();
+		let each = info.total_weight().saturating_add(base);
+		let by_time = (share / info.call_weight.ref_time()).min(room.ref_time() / each.ref_time());
+		let by_proof = room.proof_size() / (each.proof_size() + sent.encoded_size() as u64);
+		let call = pallet_io_shielded::Call::relay { bundle: Box::new(bundle), job: None };
+		let relayed = RuntimeCall::from(call).get_dispatch_info().total_weight();
+		let relayed = room.checked_div_per_component(&relayed.saturating_add(base)).unwrap();
+		println!(
+			"{inputs} inputs, {windows} windows, {outputs} outputs: {by_time} by time and {by_proof} by proof, or {relayed} relayed; {each:?} each"
+		);
+		assert!(by_time >= 4 && relayed >= 4, "{each:?}");
+		assert!(by_time < by_proof, "time is what bounds them: {each:?}");
+	}
 }
 
 #[test]
