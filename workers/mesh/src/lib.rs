@@ -22,7 +22,7 @@ pub use address::{EndpointId, LaneAddress, PeerAddress};
 pub use error::Error;
 pub use locator::ContentAt;
 pub use node::{Mesh, Peer};
-pub use relays::{Relay, RelayList};
+pub use relays::{ListedRelay, RelayList};
 pub use session::MeshSession;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
