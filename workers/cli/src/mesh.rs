@@ -20,7 +20,7 @@ use std::{
 use clap::Args;
 use indicatif::ProgressBar;
 use io_mesh::{
-	ContentAt, Mesh, MeshSession, PeerAddress, Relay, RelayList,
+	ContentAt, ListedRelay, Mesh, MeshSession, PeerAddress, RelayList,
 	blob::{self, FetchConfig},
 	lanes::{Identity, LANES, LaneOptions, NamedRelay},
 	metrics::Metrics,
@@ -115,7 +115,7 @@ impl MeshArgs {
 	}
 
 	/// The relays to wait at.
-	fn relays(&self) -> Result<Vec<Relay>> {
+	fn relays(&self) -> Result<Vec<ListedRelay>> {
 		let mut relays = self.list()?.all();
 		relays.truncate(LANES);
 		Ok(relays)

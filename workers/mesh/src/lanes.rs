@@ -7,7 +7,7 @@ use sp_core::{Pair, ed25519};
 use zeroize::Zeroizing;
 
 use crate::{
-	EndpointId, Error, LaneAddress, PeerAddress, Relay, RelayList,
+	EndpointId, Error, LaneAddress, ListedRelay, PeerAddress, RelayList,
 	address::MAX_URL_BYTES,
 	transport::{
 		RelayTrust,
@@ -29,8 +29,8 @@ pub struct NamedRelay {
 impl NamedRelay {
 	/// The relay as a list has it. Its own endpoint is not known, so it gets no receipts; whoever names it by hand answers for its
 	/// operator.
-	pub fn listed(&self) -> Relay {
-		Relay {
+	pub fn listed(&self) -> ListedRelay {
+		ListedRelay {
 			id: EndpointId(*blake3::hash(self.url.as_bytes()).as_bytes()),
 			url: self.url.clone(),
 			pin: self.pin,
@@ -133,7 +133,7 @@ impl Identity {
 	}
 
 	/// Where a node with one lane at each of these relays will be.
-	pub fn address(&self, relays: &[Relay]) -> Result<PeerAddress, Error> {
+	pub fn address(&self, relays: &[ListedRelay]) -> Result<PeerAddress, Error> {
 		let lanes = relays.iter().enumerate().map(|(lane, relay)| {
 			let (endpoint, relay) = (self.endpoint(lane), Some(normal(&relay.url)?));
 			Ok(LaneAddress { endpoint, relay, direct: Vec::new() })
@@ -144,7 +144,7 @@ impl Identity {
 	/// Opens one lane at each of `relays`. At the relays of the `list`, which may change later, peers may be met.
 	pub async fn open(
 		&self,
-		relays: &[Relay],
+		relays: &[ListedRelay],
 		list: &RelayList,
 		options: &LaneOptions,
 	) -> Result<Vec<Arc<QuicTransport>>, Error> {

@@ -7,7 +7,7 @@ use std::{
 	time::Duration,
 };
 
-use io_mesh::{Relay, address::MAX_LANES, lanes::NamedRelay};
+use io_mesh::{ListedRelay, address::MAX_LANES, lanes::NamedRelay};
 use serde::{Deserialize, Serialize};
 use sp_core::H256;
 
@@ -156,8 +156,8 @@ pub struct Mesh {
 
 impl Mesh {
 	/// The relays that the owner has set.
-	pub fn relays(&self) -> Result<Vec<Relay>, Error> {
-		let relays: Vec<Relay> = self
+	pub fn relays(&self) -> Result<Vec<ListedRelay>, Error> {
+		let relays: Vec<ListedRelay> = self
 			.relays
 			.iter()
 			.map(|text| match text.parse::<NamedRelay>() {

@@ -10,7 +10,7 @@ use std::{
 };
 
 use io_mesh::{
-	Mesh, MeshSession, PeerAddress, Relay, RelayList,
+	ListedRelay, Mesh, MeshSession, PeerAddress, RelayList,
 	blob::BlobServer,
 	job::JobServer,
 	lanes::{Identity, LaneOptions},
@@ -47,7 +47,7 @@ impl Node {
 	/// Opens a lane at each of `relays`; peers are met at those of the `list`. The relays are reached in the background.
 	pub async fn start(
 		settings: &config::Mesh,
-		relays: &[Relay],
+		relays: &[ListedRelay],
 		list: RelayList,
 		identity: &Identity,
 		guests: Guests,
