@@ -11,7 +11,7 @@ use frame_support::{
 };
 use frame_system::{pallet_prelude::BlockNumberFor, RawOrigin};
 use io_primitives::mesh::{
-	endpoint_payload, Receipt, RelayState, CLAIM_EPOCHS, MAX_PRICE, MAX_REPORT,
+	endpoint_payload, Receipt, RelayState, SignedReport, CLAIM_EPOCHS, MAX_PRICE, MAX_REPORT,
 };
 use sp_core::crypto::KeyTypeId;
 use sp_runtime::transaction_validity::TransactionSource;
@@ -137,6 +137,13 @@ fn nearly_dead<T: Config>(relays: u32) -> Report {
 		.collect();
 	let relays = BoundedVec::try_from(relays).expect("there are no more than a report may have");
 	Report { epoch: EPOCH, relays }
+}
+
+fn signed_report<T: Config>(worker: WorkerKey, report: Report) -> Call<T> {
+	let payload = report.payload(Pallet::<T>::genesis());
+	let signature = sp_io::crypto::sr25519_sign(KEY_TYPE, &worker, &payload)
+		.expect("the keystore made the key");
+	Pallet::<T>::report_call(SignedReport { worker, report, signature })
 }
 
 #[benchmarks]
@@ -293,10 +300,10 @@ mod benchmarks {
 	fn report(n: Linear<1, MAX_REPORT>) {
 		set_epoch::<T>(EPOCH);
 		let worker = worker_of::<T>(&rich::<T>("operator", 0));
-		let report = nearly_dead::<T>(n);
+		let said = nearly_dead::<T>(n);
 
 		#[extrinsic_call]
-		_(RawOrigin::Authorized, worker, report, sr25519::Signature::default());
+		_(RawOrigin::Authorized, worker, said, sr25519::Signature::default());
 
 		assert_eq!(Pallet::<T>::map().relays, vec![]);
 	}
@@ -321,15 +328,7 @@ mod benchmarks {
 	fn authorize_report() {
 		set_epoch::<T>(EPOCH);
 		let worker = worker_of::<T>(&rich::<T>("operator", 0));
-		let report = nearly_dead::<T>(MAX_REPORT);
-		let payload = report.payload(Pallet::<T>::genesis());
-		let signature = sp_io::crypto::sr25519_sign(KEY_TYPE, &worker, &payload)
-			.expect("the keystore made the key");
-		let call = Pallet::<T>::report_call(io_primitives::mesh::SignedReport {
-			worker,
-			report,
-			signature,
-		});
+		let call = signed_report::<T>(worker, nearly_dead::<T>(MAX_REPORT));
 		let valid;
 
 		#[block]

@@ -13,6 +13,9 @@ use sp_core::ConstU32;
 /// those that are announced.
 pub const MAX_PRICES: u32 = CLAIM_EPOCHS + PRICE_NOTICE + 1;
 
+/// Most epochs for which a bond stays bound after the relay was withdrawn.
+pub const MAX_UNBONDING: EpochIndex = 1_000;
+
 /// From which epoch on, and what a GiB costs.
 pub type Prices = BoundedVec<(EpochIndex, Balance), ConstU32<MAX_PRICES>>;
 
@@ -43,12 +46,12 @@ pub struct Terms {
 }
 
 impl Terms {
-	/// The nearest values that work: unbonding lasts until the last receipt cannot be claimed any more, and nobody is chilled
-	/// for nothing.
+	/// The nearest values that work: unbonding lasts until the last receipt cannot be claimed any more and no longer than
+	/// [`MAX_UNBONDING`], and nobody is chilled for nothing.
 	pub fn bounded(self) -> Self {
 		Self {
 			bond: self.bond.max(1),
-			unbonding_epochs: self.unbonding_epochs.max(CLAIM_EPOCHS + 1),
+			unbonding_epochs: self.unbonding_epochs.clamp(CLAIM_EPOCHS + 1, MAX_UNBONDING),
 			min_reports: self.min_reports.max(1),
 			dead_epochs: self.dead_epochs.max(1),
 		}

@@ -8,6 +8,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use io_primitives::{AccountId, mesh::EndpointView};
 use tokio::sync::Semaphore;
 use tokio_util::{
 	sync::{CancellationToken, DropGuard},
@@ -33,6 +34,13 @@ pub struct Peer(pub [u8; 32]);
 impl fmt::Debug for Peer {
 	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 		f.write_str(&hex::encode(&self.0[..5]))
+	}
+}
+
+/// Whom an endpoint on chain stands for: a worker, or an account.
+impl From<&EndpointView<AccountId>> for Peer {
+	fn from(view: &EndpointView<AccountId>) -> Peer {
+		Peer(view.worker.map_or_else(|| view.account.clone().into(), |worker| worker.0))
 	}
 }
 

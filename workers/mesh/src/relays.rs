@@ -5,11 +5,13 @@ use std::{
 	sync::{Arc, PoisonError, RwLock},
 };
 
+use io_primitives::{AccountId, mesh::RelayView};
+
 use crate::EndpointId;
 
 /// A relay as the list has it.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Relay {
+pub struct ListedRelay {
 	/// The relay's own endpoint, to which workers bring receipts.
 	pub id: EndpointId,
 	/// Where its clients connect.
@@ -24,9 +26,24 @@ pub struct Relay {
 	pub region: [u8; 2],
 }
 
+/// As it stands on chain.
+impl From<&RelayView<AccountId>> for ListedRelay {
+	fn from(view: &RelayView<AccountId>) -> ListedRelay {
+		ListedRelay {
+			id: EndpointId(view.relay.0),
+			// The chain takes nothing but ASCII.
+			url: String::from_utf8_lossy(&view.profile.url).into_owned(),
+			pin: view.profile.tls_pin.map(|pin| pin.0),
+			quic_port: view.profile.quic_port,
+			operator: view.operator.clone().into(),
+			region: view.profile.region,
+		}
+	}
+}
+
 /// The relays that may be used. Clones share one list, which changes while it is used.
 #[derive(Clone, Default, Debug)]
-pub struct RelayList(Arc<RwLock<Vec<Relay>>>);
+pub struct RelayList(Arc<RwLock<Vec<ListedRelay>>>);
 
 /// Two ways to write one URL are one relay.
 fn canonical(url: &str) -> String {
@@ -50,26 +67,26 @@ fn host(url: &str) -> Option<String> {
 
 impl RelayList {
 	/// A list with these relays.
-	pub fn new(relays: Vec<Relay>) -> RelayList {
+	pub fn new(relays: Vec<ListedRelay>) -> RelayList {
 		RelayList(Arc::new(RwLock::new(relays)))
 	}
 
 	/// Takes these relays instead of those before. Links that exist are left alone; new ones follow the new list.
-	pub fn replace(&self, relays: Vec<Relay>) {
+	pub fn replace(&self, relays: Vec<ListedRelay>) {
 		*self.0.write().unwrap_or_else(PoisonError::into_inner) = relays;
 	}
 
-	fn read<T>(&self, with: impl FnOnce(&[Relay]) -> T) -> T {
+	fn read<T>(&self, with: impl FnOnce(&[ListedRelay]) -> T) -> T {
 		with(&self.0.read().unwrap_or_else(PoisonError::into_inner))
 	}
 
 	/// All relays.
-	pub fn all(&self) -> Vec<Relay> {
-		self.read(<[Relay]>::to_vec)
+	pub fn all(&self) -> Vec<ListedRelay> {
+		self.read(<[ListedRelay]>::to_vec)
 	}
 
 	/// The relay at this URL, if it is on the list.
-	pub fn find(&self, url: &str) -> Option<Relay> {
+	pub fn find(&self, url: &str) -> Option<ListedRelay> {
 		let url = canonical(url);
 		self.read(|relays| relays.iter().find(|relay| canonical(&relay.url) == url).cloned())
 	}
@@ -86,17 +103,17 @@ impl RelayList {
 
 	/// Up to `count` relays for the lanes of a node, in the order in which `preferred` has them (by round trip, say; what it does not
 	/// have comes last): of different operators and regions while there are any, then of different operators, then any.
-	pub fn choose(&self, count: usize, preferred: &[EndpointId]) -> Vec<Relay> {
+	pub fn choose(&self, count: usize, preferred: &[EndpointId]) -> Vec<ListedRelay> {
 		let mut left = self.all();
 		left.sort_by_key(|relay| {
 			let place = preferred.iter().position(|id| *id == relay.id);
 			(place.unwrap_or(usize::MAX), relay.id)
 		});
-		let mut chosen: Vec<Relay> = Vec::new();
+		let mut chosen: Vec<ListedRelay> = Vec::new();
 		while chosen.len() < count && !left.is_empty() {
 			let operators: HashSet<_> = chosen.iter().map(|relay| relay.operator).collect();
 			let regions: HashSet<_> = chosen.iter().map(|relay| relay.region).collect();
-			let new_operator = |relay: &Relay| !operators.contains(&relay.operator);
+			let new_operator = |relay: &ListedRelay| !operators.contains(&relay.operator);
 			let at = left
 				.iter()
 				.position(|relay| new_operator(relay) && !regions.contains(&relay.region))
@@ -112,11 +129,11 @@ impl RelayList {
 mod tests {
 	use super::*;
 
-	fn relay(n: u8, operator: u8, region: &[u8; 2]) -> Relay {
-		Relay {
+	fn relay(n: u8, operator: u8, region: &[u8; 2]) -> ListedRelay {
+		ListedRelay {
 			id: EndpointId([n; 32]),
 			url: format!("https://relay-{n}.example:4{n}/"),
-			pin: (n % 2 == 0).then_some([n; 32]),
+			pin: n.is_multiple_of(2).then_some([n; 32]),
 			quic_port: None,
 			operator: [operator; 32],
 			region: *region,

@@ -1,6 +1,9 @@
 //! The receipts that workers gave: the relay's claim to be paid.
 
-use std::{path::Path, sync::Arc};
+use std::{
+	path::Path,
+	sync::{Arc, Mutex},
+};
 
 use async_trait::async_trait;
 use codec::{DecodeAll, Encode};
@@ -9,12 +12,16 @@ use io_mesh::{
 	node::Peer,
 	receipt::{ReceiptBook, is_signed},
 };
-use io_primitives::mesh::SignedReceipt;
+use io_primitives::mesh::{CLAIM_EPOCHS, EpochIndex, SignedReceipt};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use sp_core::H256;
 
+use crate::lock;
+
 /// Key: worker, epoch (big-endian, so that epochs are in order). Value: the signed receipt in SCALE.
 const RECEIPTS: TableDefinition<(&[u8; 32], u32), &[u8]> = TableDefinition::new("receipts-v1");
+/// Key as above. Value: bytes for which the relay was paid, or has at least claimed.
+const CLAIMED: TableDefinition<(&[u8; 32], u32), u64> = TableDefinition::new("claimed-v1");
 /// Epochs of one worker that are kept. They are claimed long before.
 const EPOCHS: usize = 64;
 
@@ -22,6 +29,12 @@ const EPOCHS: usize = 64;
 #[derive(thiserror::Error, Debug)]
 #[error("the book of receipts: {0}")]
 pub struct Error(String);
+
+impl From<tokio::task::JoinError> for Error {
+	fn from(error: tokio::task::JoinError) -> Error {
+		Error(error.to_string())
+	}
+}
 
 fn failed(error: impl Into<redb::Error>) -> Error {
 	Error(error.into().to_string())
@@ -36,6 +49,8 @@ struct Inner {
 	database: Database,
 	relay: [u8; 32],
 	genesis: H256,
+	/// The present epoch, once it is known.
+	epoch: Mutex<Option<EpochIndex>>,
 }
 
 /// What became of a receipt.
@@ -53,8 +68,58 @@ impl Book {
 		let database = Database::create(path).map_err(failed)?;
 		let write = database.begin_write().map_err(failed)?;
 		write.open_table(RECEIPTS).map_err(failed)?;
+		write.open_table(CLAIMED).map_err(failed)?;
 		write.commit().map_err(failed)?;
-		Ok(Book(Arc::new(Inner { database, relay, genesis })))
+		let epoch = Mutex::default();
+		Ok(Book(Arc::new(Inner { database, relay, genesis, epoch })))
+	}
+
+	/// Tells the present epoch: what can never be paid is not taken, and what can be paid no more is forgotten. Blocking.
+	pub fn set_epoch(&self, epoch: EpochIndex) -> Result<(), Error> {
+		if lock(&self.0.epoch).replace(epoch) == Some(epoch) {
+			return Ok(());
+		}
+		let oldest = epoch.saturating_sub(CLAIM_EPOCHS);
+		let write = self.0.database.begin_write().map_err(failed)?;
+		write
+			.open_table(RECEIPTS)
+			.map_err(failed)?
+			.retain(|(_, of), _| of >= oldest)
+			.map_err(failed)?;
+		write
+			.open_table(CLAIMED)
+			.map_err(failed)?
+			.retain(|(_, of), _| of >= oldest)
+			.map_err(failed)?;
+		write.commit().map_err(failed)
+	}
+
+	/// Receipts that say more than what was claimed. Blocking.
+	pub fn unclaimed(&self) -> Result<Vec<SignedReceipt>, Error> {
+		let read = self.0.database.begin_read().map_err(failed)?;
+		let claimed = read.open_table(CLAIMED).map_err(failed)?;
+		let mut due = Vec::new();
+		for receipt in self.all()? {
+			let key = (&receipt.worker.0, receipt.receipt.epoch);
+			let before = claimed.get(key).map_err(failed)?.map_or(0, |bytes| bytes.value());
+			if receipt.receipt.bytes > before {
+				due.push(receipt);
+			}
+		}
+		Ok(due)
+	}
+
+	/// Remembers that these were claimed. Blocking.
+	pub fn set_claimed(&self, receipts: &[SignedReceipt]) -> Result<(), Error> {
+		let write = self.0.database.begin_write().map_err(failed)?;
+		{
+			let mut claimed = write.open_table(CLAIMED).map_err(failed)?;
+			for receipt in receipts {
+				let key = (&receipt.worker.0, receipt.receipt.epoch);
+				claimed.insert(key, receipt.receipt.bytes).map_err(failed)?;
+			}
+		}
+		write.commit().map_err(failed)
 	}
 
 	/// All receipts. Blocking.
@@ -100,7 +165,14 @@ impl Book {
 #[async_trait]
 impl ReceiptBook for Book {
 	async fn keep(&self, from: Peer, receipt: SignedReceipt) -> Result<(), Refusal> {
-		let right = receipt.worker.0 == from.0
+		let epoch = *lock(&self.0.epoch);
+		// The worker may see the next epoch begin before we do.
+		let in_time = epoch.is_none_or(|now| {
+			(now.saturating_sub(CLAIM_EPOCHS)..=now.saturating_add(1))
+				.contains(&receipt.receipt.epoch)
+		});
+		let right = in_time
+			&& receipt.worker.0 == from.0
 			&& receipt.receipt.relay.0 == self.0.relay
 			&& is_signed(&receipt, self.0.genesis);
 		if !right {
@@ -171,6 +243,37 @@ mod tests {
 			assert_eq!(book.keep(peer, wrong).await, Err(Refusal::Request));
 		}
 		assert_eq!(book.all().unwrap(), []);
+	}
+
+	#[tokio::test]
+	async fn should_take_only_what_can_be_paid_when_the_epoch_is_known() {
+		let folder = tempfile::tempdir().unwrap();
+		let book = book(folder.path());
+		let peer = Peer(receipt(1, 1).worker.0);
+		book.set_epoch(10).unwrap();
+		for (epoch, taken) in [(3, false), (4, true), (10, true), (11, true), (12, false)] {
+			assert_eq!(book.keep(peer, receipt(epoch, 1)).await.is_ok(), taken, "{epoch}");
+		}
+		book.set_epoch(11).unwrap();
+		let epochs: Vec<_> = book.all().unwrap().iter().map(|kept| kept.receipt.epoch).collect();
+		assert_eq!(epochs, [10, 11]);
+	}
+
+	#[tokio::test]
+	async fn should_claim_what_is_more_than_was_claimed() {
+		let folder = tempfile::tempdir().unwrap();
+		let book = book(folder.path());
+		let peer = Peer(receipt(1, 1).worker.0);
+		for (epoch, bytes) in [(1, 10), (2, 20)] {
+			book.keep(peer, receipt(epoch, bytes)).await.unwrap();
+		}
+		let due = book.unclaimed().unwrap();
+		assert_eq!(due.len(), 2);
+		book.set_claimed(&due).unwrap();
+		assert_eq!(book.unclaimed().unwrap(), []);
+		book.keep(peer, receipt(2, 21)).await.unwrap();
+		let due: Vec<_> = book.unclaimed().unwrap().iter().map(|due| due.receipt.clone()).collect();
+		assert_eq!(due, [receipt(2, 21).receipt]);
 	}
 
 	#[tokio::test]

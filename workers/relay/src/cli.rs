@@ -11,6 +11,7 @@ use sp_core::H256;
 
 use crate::{
 	access::GateLimits,
+	operator,
 	server::{self, Config, Relay},
 	tls::{self, Certificate},
 };
@@ -21,8 +22,8 @@ use crate::{
 /// then the relay passes their packets on. They are encrypted from end to end: a relay sees who talks to whom and how much, never
 /// what.
 ///
-/// To run one: make a key (`io-relay key`), get a certificate for your host name or make one (`io-relay cert`), write an allow list, then
-/// `io-relay run`.
+/// To run one: make a key (`io-relay key`), get a certificate for your host name or make one (`io-relay cert`), put the relay on the map
+/// (`io-relay register`), then `io-relay run`.
 #[derive(Parser, Debug)]
 #[command(version, about, long_about, max_term_width = 100)]
 pub struct Cli {
@@ -34,6 +35,8 @@ pub struct Cli {
 enum Command {
 	/// Run the relay until it gets SIGTERM or Ctrl-C.
 	Run(Box<Run>),
+	#[command(flatten)]
+	Operator(operator::Operator),
 	/// Make the key of the relay's own endpoint, to which workers bring receipts. Prints its public part.
 	Key {
 		/// The file to write. It must not be there yet.
@@ -60,10 +63,14 @@ struct Run {
 	#[arg(long, value_name = "FILE", env = "IO_RELAY_KEY")]
 	key: PathBuf,
 
-	/// Who may use the relay: one line for each endpoint, `<endpoint id> [<worker's key>]`, in hexadecimal. `#` begins a comment. The file
-	/// is read again when it changes.
+	/// A node of the chain whose registered endpoints may use the relay. Its finalised blocks are followed.
+	#[arg(long, value_name = "URL", required_unless_present = "allow", env = "IO_RELAY_NODE")]
+	node: Option<String>,
+
+	/// Who may use the relay besides: one line for each endpoint, `<endpoint id> [<worker's key>]`, in hexadecimal. `#` begins a comment.
+	/// The file is read again when it changes.
 	#[arg(long, value_name = "FILE", env = "IO_RELAY_ALLOW")]
-	allow: PathBuf,
+	allow: Option<PathBuf>,
 
 	/// Where clients connect (HTTPS; HTTP with --plain-http).
 	#[arg(
@@ -126,9 +133,14 @@ struct Run {
 	#[arg(long, value_name = "N", default_value_t = GateLimits::default().per_minute)]
 	max_per_minute: u32,
 
-	/// Keep workers' receipts in this file; needs --genesis. It is made if it is not there.
-	#[arg(long, value_name = "FILE", requires = "genesis")]
+	/// Keep workers' receipts in this file; needs --node or --genesis. It is made if it is not there.
+	#[arg(long, value_name = "FILE")]
 	receipts: Option<PathBuf>,
+
+	/// File with the secret of an account that claims the payment for receipts, once in each epoch if that brings more than its fee.
+	/// It needs only money for fees: it is the relay's operator who is paid.
+	#[arg(long, value_name = "FILE", requires_all = ["node", "receipts"])]
+	claim_key: Option<PathBuf>,
 
 	/// Genesis hash of the chain that pays for receipts.
 	#[arg(long, value_name = "0xHASH", value_parser = parse_hash)]
@@ -183,12 +195,9 @@ pub fn run(cli: Cli) -> Result<(), Error> {
 			let level = tracing_subscriber::EnvFilter::try_from_default_env()
 				.unwrap_or_else(|_| "info,iroh=warn,iroh_relay=warn".into());
 			tracing_subscriber::fmt().with_env_filter(level).with_writer(std::io::stderr).init();
-			let runtime = tokio::runtime::Builder::new_multi_thread()
-				.enable_all()
-				.build()
-				.map_err(|error| Error::Other(error.to_string()))?;
-			runtime.block_on(serve(run.config()?))
+			runtime()?.block_on(serve(run.config()?))
 		},
+		Command::Operator(command) => runtime()?.block_on(operator::run(command)),
 		Command::Key { out } => {
 			let secret = iroh::SecretKey::generate();
 			let line = format!("{}\n", hex::encode(secret.to_bytes()));
@@ -205,8 +214,13 @@ pub fn run(cli: Cli) -> Result<(), Error> {
 	}
 }
 
+fn runtime() -> Result<tokio::runtime::Runtime, Error> {
+	let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+	runtime.map_err(|error| Error::Other(error.to_string()))
+}
+
 /// Reads the file that `io-relay key` wrote.
-fn read_key(path: &Path) -> Result<[u8; 32], Error> {
+pub(crate) fn read_key(path: &Path) -> Result<[u8; 32], Error> {
 	let text = std::fs::read_to_string(path).map_err(|error| {
 		file(path)(format!("{error}. Make a key with `io-relay key --out FILE`"))
 	})?;
@@ -240,6 +254,7 @@ impl Run {
 			quic_listen: self.quic_listen,
 			certificate,
 			url: self.url,
+			node: self.node,
 			allow: self.allow,
 			limits: GateLimits {
 				connections: self.max_connections,
@@ -247,7 +262,9 @@ impl Run {
 				per_minute: self.max_per_minute,
 			},
 			rate: self.client_rate.map(|rate| (rate, self.client_burst)),
-			receipts: self.receipts.zip(self.genesis),
+			receipts: self.receipts,
+			genesis: self.genesis,
+			claim_key: self.claim_key,
 			metrics_listen: (!self.no_metrics).then_some(self.metrics_listen),
 		})
 	}

@@ -2,9 +2,13 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod access;
+mod account;
 pub mod book;
+pub mod chain;
+pub mod claim;
 pub mod cli;
 pub mod metrics;
+mod operator;
 pub mod server;
 pub mod tls;
 

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::AtomicU64;
 
+use io_primitives::mesh::RelayState;
 use iroh_relay::server::RelayMetrics;
 use prometheus_client::{
 	encoding::text::encode,
@@ -9,7 +10,7 @@ use prometheus_client::{
 	registry::Registry,
 };
 
-use crate::access::Gate;
+use crate::{access::Gate, chain::Chain};
 
 /// Counters of the relay. Clones count together.
 #[derive(Clone, Default, Debug)]
@@ -28,6 +29,7 @@ pub fn render(
 	mesh: &io_mesh::metrics::Metrics,
 	gate: &Gate,
 	relay: &RelayMetrics,
+	chain: Option<&Chain>,
 ) -> Result<String, std::fmt::Error> {
 	let mut registry = Registry::with_prefix("io_relay");
 	registry.register("admitted", "Connections let in", metrics.admitted.clone());
@@ -36,6 +38,17 @@ pub fn render(
 	let connections: Gauge = Gauge::default();
 	connections.set(i64::try_from(gate.connections()).unwrap_or(i64::MAX));
 	registry.register("connections", "Connections that are open", connections);
+	if let Some(chain) = chain {
+		let on_map = chain.entry().is_some_and(|entry| entry.state == RelayState::Live);
+		for (name, help, value) in [
+			("finalized_block", "Block of the chain that is in force", i64::from(chain.block())),
+			("on_map", "Whether workers find the relay on chain", i64::from(on_map)),
+		] {
+			let gauge: Gauge = Gauge::default();
+			gauge.set(value);
+			registry.register(name, help, gauge);
+		}
+	}
 	let server = &relay.server;
 	for (name, help, value) in [
 		("received_bytes", "Bytes from clients, to be forwarded", server.bytes_recv.get()),

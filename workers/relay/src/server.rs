@@ -12,7 +12,7 @@ use axum::{Json, Router, extract::State, http::StatusCode, response::IntoRespons
 use codec::Encode;
 use io_mesh::{
 	EndpointId, Mesh, PeerAddress,
-	node::Admission,
+	node::{Admission, Peer},
 	receipt::ReceiptServer,
 	transport::{
 		RelayTrust,
@@ -27,7 +27,10 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
 	access::{AllowList, Gate, GateLimits, ListError},
+	account,
 	book::{self, Book},
+	chain::Chain,
+	claim,
 	metrics::{self, Metrics},
 	tls::{self, Certificate},
 };
@@ -48,14 +51,20 @@ pub struct Config {
 	pub certificate: Certificate,
 	/// The URL by which clients know the relay; none: the listening address.
 	pub url: Option<String>,
-	/// Who may use it.
-	pub allow: PathBuf,
+	/// The chain that says who may use it: the URL of a node.
+	pub node: Option<String>,
+	/// Who may use it besides.
+	pub allow: Option<PathBuf>,
 	/// Limits on connections.
 	pub limits: GateLimits,
 	/// Bytes per second that each client may send, and in one burst.
 	pub rate: Option<(NonZeroU32, Option<NonZeroU32>)>,
-	/// Where receipts are kept, and the genesis hash of the chain that they are for.
-	pub receipts: Option<(PathBuf, H256)>,
+	/// Where receipts are kept.
+	pub receipts: Option<PathBuf>,
+	/// Genesis hash of the chain that they are for, if no node tells it.
+	pub genesis: Option<H256>,
+	/// File with the secret of the account that claims payment for them once in each epoch.
+	pub claim_key: Option<PathBuf>,
 	/// Where metrics are shown.
 	pub metrics_listen: Option<SocketAddr>,
 }
@@ -80,12 +89,15 @@ pub enum Error {
 		/// Why not.
 		reason: String,
 	},
+	/// The chain.
+	#[error(transparent)]
+	Chain(#[from] io_client::Error),
 	/// The relay's own endpoint.
 	#[error("the relay's own endpoint: {0}")]
 	Endpoint(#[from] io_mesh::Error),
 	/// A setting makes no sense.
 	#[error("{0}")]
-	Config(&'static str),
+	Config(String),
 }
 
 /// A running relay.
@@ -101,20 +113,30 @@ pub struct Relay {
 }
 
 impl Relay {
-	/// Starts it with the allow list of its settings.
+	/// Starts it for those whom the chain and the allow list of its settings admit.
 	pub async fn start(config: Config) -> Result<Relay, Error> {
-		let list = Arc::new(AllowList::open(&config.allow)?);
-		if list.is_empty() {
-			tracing::warn!(path = %config.allow.display(), "the allow list is empty: nobody can use this relay");
-		}
-		let refreshed = list.clone();
-		let changed = move || {
-			refreshed.refresh().unwrap_or_else(|error| {
-				tracing::error!(%error, "the old allow list stays in force");
-				false
-			})
+		let list = config.allow.as_deref().map(AllowList::open).transpose()?.map(Arc::new);
+		let chain = match &config.node {
+			Some(url) => Some(Chain::connect(url, own_id(&config)).await?),
+			None => None,
 		};
-		Relay::start_with(config, list, changed).await
+		if list.is_none() && chain.is_none() {
+			return Err(Error::Config(
+				"a node or an allow list must say who may use the relay".into(),
+			));
+		}
+		let admission = Arc::new(Registered { chain: chain.clone(), list: list.clone() });
+		let of_chain = chain.clone();
+		let changed = move || {
+			let by_list = list.as_ref().is_some_and(|list| {
+				list.refresh().unwrap_or_else(|error| {
+					tracing::error!(%error, "the old allow list stays in force");
+					false
+				})
+			});
+			of_chain.as_ref().is_some_and(|chain| chain.has_changed()) || by_list
+		};
+		Relay::assemble(config, admission, chain, changed).await
 	}
 
 	/// Starts it with any admission. `changed` is asked every other second whether the admission's mind has changed; then those
@@ -124,7 +146,17 @@ impl Relay {
 		admission: Arc<dyn Admission>,
 		changed: impl Fn() -> bool + Send + 'static,
 	) -> Result<Relay, Error> {
-		let id = EndpointId(*iroh::SecretKey::from_bytes(&config.secret).public().as_bytes());
+		Relay::assemble(config, admission, None, changed).await
+	}
+
+	async fn assemble(
+		config: Config,
+		admission: Arc<dyn Admission>,
+		chain: Option<Arc<Chain>>,
+		changed: impl Fn() -> bool + Send + 'static,
+	) -> Result<Relay, Error> {
+		let id = own_id(&config);
+		let book = open_book(&config, id, chain.as_deref())?;
 		let counters = Metrics::default();
 		let gate = Arc::new(Gate::new(admission.clone(), id, config.limits, counters.clone()));
 		let server = serve(&config, gate.clone()).await?;
@@ -132,10 +164,6 @@ impl Relay {
 		let scheme = if server.https_addr().is_some() { "https" } else { "http" };
 		let url = config.url.clone().unwrap_or_else(|| format!("{scheme}://{bound}/"));
 		let pin = config.certificate.pin()?;
-		let book = match &config.receipts {
-			Some((path, genesis)) => Some(Book::open(path, id.0, *genesis)?),
-			None => None,
-		};
 
 		// The relay's own endpoint is a client of the relay like any other, so that receipts reach it encrypted and from a known peer.
 		let local = match pin {
@@ -153,6 +181,19 @@ impl Relay {
 		let mesh = mesh.start()?;
 
 		let mut tasks = Vec::new();
+		if let Some(chain) = &chain {
+			let chain = chain.clone();
+			tasks.push(AbortOnDropHandle::new(tokio::spawn(async move { chain.follow().await })));
+		}
+		if let (Some(chain), Some(book)) = (chain.clone(), book.clone()) {
+			let signer = match &config.claim_key {
+				Some(path) => Some(account::read(path).map_err(Error::Config)?),
+				None => None,
+			};
+			tasks.push(AbortOnDropHandle::new(tokio::spawn(async move {
+				claim::keep_claiming(&chain, &book, signer.as_ref()).await;
+			})));
+		}
 		if let Some(service) = server.relay_service().cloned() {
 			let (gate, counters) = (gate.clone(), counters.clone());
 			tasks.push(AbortOnDropHandle::new(tokio::spawn(async move {
@@ -183,6 +224,7 @@ impl Relay {
 				mesh: mesh.metrics().clone(),
 				gate,
 				relay: server.metrics().clone(),
+				chain,
 				book,
 			};
 			let router = Router::new()
@@ -250,6 +292,54 @@ impl Relay {
 	}
 }
 
+/// Those whom the chain or the list knows.
+#[derive(Debug)]
+struct Registered {
+	chain: Option<Arc<Chain>>,
+	list: Option<Arc<AllowList>>,
+}
+
+impl Admission for Registered {
+	fn admit(&self, endpoint: EndpointId) -> Option<Peer> {
+		let by_chain = self.chain.as_ref().and_then(|chain| chain.admit(endpoint));
+		by_chain.or_else(|| self.list.as_ref()?.admit(endpoint))
+	}
+}
+
+fn own_id(config: &Config) -> EndpointId {
+	EndpointId(*iroh::SecretKey::from_bytes(&config.secret).public().as_bytes())
+}
+
+fn open_book(
+	config: &Config,
+	id: EndpointId,
+	chain: Option<&Chain>,
+) -> Result<Option<Book>, Error> {
+	let Some(path) = &config.receipts else {
+		return match config.claim_key {
+			Some(_) => {
+				Err(Error::Config("without a file for receipts nothing can be claimed".into()))
+			},
+			None => Ok(None),
+		};
+	};
+	let genesis = match chain {
+		Some(chain) => {
+			config.genesis.map_or(Ok(()), |genesis| chain.client().expect_genesis(genesis))?;
+			Some(chain.client().genesis())
+		},
+		None => config.genesis,
+	};
+	let genesis = genesis.ok_or_else(|| {
+		Error::Config("receipts are for one chain: give a node, or the chain's genesis hash".into())
+	})?;
+	let book = Book::open(path, id.0, genesis)?;
+	if let Some(chain) = chain {
+		book.set_epoch(chain.epoch())?;
+	}
+	Ok(Some(book))
+}
+
 /// An address of this machine that leads to a listening one.
 fn reachable(bound: SocketAddr) -> SocketAddr {
 	match bound.ip() {
@@ -267,7 +357,7 @@ async fn serve(config: &Config, gate: Arc<Gate>) -> Result<Server, Error> {
 	let certificate = config.certificate.config().await?;
 	if config.quic_listen.is_some() && certificate.is_none() {
 		return Err(Error::Config(
-			"the QUIC port needs a certificate: give --tls-cert and --tls-key",
+			"the QUIC port needs a certificate: give --tls-cert and --tls-key".into(),
 		));
 	}
 	// With TLS, iroh serves its captive portal check in plain HTTP besides; our clients do not use it.
@@ -295,11 +385,13 @@ struct Shown {
 	mesh: io_mesh::metrics::Metrics,
 	gate: Arc<Gate>,
 	relay: iroh_relay::server::RelayMetrics,
+	chain: Option<Arc<Chain>>,
 	book: Option<Book>,
 }
 
 async fn show_metrics(State(shown): State<Shown>) -> impl IntoResponse {
-	match metrics::render(&shown.counters, &shown.mesh, &shown.gate, &shown.relay) {
+	let chain = shown.chain.as_deref();
+	match metrics::render(&shown.counters, &shown.mesh, &shown.gate, &shown.relay, chain) {
 		Ok(text) => {
 			let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 			([(axum::http::header::CONTENT_TYPE, kind)], text).into_response()

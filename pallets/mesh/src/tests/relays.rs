@@ -245,6 +245,16 @@ fn should_be_chilled_until_its_bond_is_whole_when_slashed() {
 }
 
 #[test]
+fn should_take_the_nearest_terms_that_work_when_they_are_out_of_bounds() {
+	let none = Terms { bond: 0, unbonding_epochs: 0, min_reports: 0, dead_epochs: 0 }.bounded();
+	let least =
+		Terms { bond: 1, unbonding_epochs: CLAIM_EPOCHS + 1, min_reports: 1, dead_epochs: 1 };
+	assert_eq!(none, least);
+	let endless = Terms { unbonding_epochs: EpochIndex::MAX, ..least }.bounded();
+	assert_eq!(endless.unbonding_epochs, types::MAX_UNBONDING);
+}
+
+#[test]
 fn should_lose_no_more_than_the_bond_when_slashed() {
 	execute(|| {
 		let relay = register_relay(50);

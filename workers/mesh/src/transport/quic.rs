@@ -327,7 +327,7 @@ struct QuicLink {
 }
 
 impl QuicLink {
-	fn new(connection: Connection, local: Local) -> Arc<dyn Link> {
+	fn new(connection: Connection, local: Local) -> Arc<QuicLink> {
 		Arc::new(QuicLink { connection, local })
 	}
 }

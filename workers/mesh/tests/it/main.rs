@@ -1,5 +1,7 @@
 //! The mesh on the network inside the process: every fault on command.
 
+#![allow(clippy::unwrap_used)]
+
 mod jobs;
 mod limits;
 mod support;

@@ -93,10 +93,8 @@ pub(crate) async fn stock() -> Result<String, Failed> {
 	ask(&connection).await?;
 	let mut relays = [Some((first, first_url.clone())), Some((second, second_url.clone()))];
 	for relay in &mut relays {
-		if relay.as_ref().is_some_and(|(_, url)| *url == home) {
-			if let Some((server, _)) = relay.take() {
-				server.shutdown().await?;
-			}
+		if let Some((server, _)) = relay.take_if(|(_, url)| *url == home) {
+			server.shutdown().await?;
 		}
 	}
 	let killed = Instant::now();

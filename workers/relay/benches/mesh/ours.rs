@@ -56,10 +56,13 @@ pub(crate) async fn relay(number: u8, rate: Option<u32>) -> Result<Relay, Failed
 		quic_listen: None,
 		certificate: Certificate::None,
 		url: None,
-		allow: PathBuf::new(),
+		node: None,
+		allow: None,
 		limits: GateLimits::default(),
 		rate: rate.and_then(NonZeroU32::new).map(|rate| (rate, None)),
 		receipts: None,
+		genesis: None,
+		claim_key: None,
 		metrics_listen: None,
 	};
 	Ok(Relay::start_with(config, Arc::new(registered()), || false).await?)

@@ -32,7 +32,7 @@ async fn should_disconnect_when_an_endpoint_is_taken_off_the_list() {
 	let folder = tempfile::tempdir().unwrap();
 	let allow = folder.path().join("allow");
 	std::fs::write(&allow, format!("{}\n", endpoint(CLIENT, 0))).unwrap();
-	let listed = Config { allow: allow.clone(), ..config(0, anywhere()) };
+	let listed = Config { allow: Some(allow.clone()), ..config(0, anywhere()) };
 	let relay = Relay::start(listed).await.unwrap();
 	let client = online(CLIENT, relay.url()).await.unwrap();
 	let back = {

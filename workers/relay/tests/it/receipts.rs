@@ -24,7 +24,8 @@ async fn should_keep_what_a_worker_signs_when_the_relay_has_carried_for_it() {
 	let path = served.folder.path().join("receipts.redb");
 	let mut admitted = registered();
 	admitted.insert(endpoint(WORKER, 0), Peer(pair.public().0));
-	let keeping = Config { receipts: Some((path.clone(), genesis)), ..config(0, anywhere()) };
+	let keeping =
+		Config { receipts: Some(path.clone()), genesis: Some(genesis), ..config(0, anywhere()) };
 	let relay = Relay::start_with(keeping, Arc::new(admitted), || false).await.unwrap();
 
 	let at_relay: Arc<dyn Transport> = lane(WORKER, 0, Some(relay.url())).await;

@@ -64,10 +64,13 @@ pub(crate) fn config(number: u8, listen: SocketAddr) -> Config {
 		quic_listen: None,
 		certificate: Certificate::None,
 		url: None,
-		allow: PathBuf::new(),
+		node: None,
+		allow: None,
 		limits: GateLimits { per_minute: 10_000, ..GateLimits::default() },
 		rate: None,
 		receipts: None,
+		genesis: None,
+		claim_key: None,
 		metrics_listen: None,
 	}
 }

@@ -3,6 +3,9 @@
 //! Run without the script (`cargo test`), everything is on loopback: the reduced form, which says so. Relays and the worker are
 //! processes of their own in both.
 
+#![allow(clippy::unwrap_used)]
+
+mod chain;
 mod place;
 mod proxy;
 mod scenarios;

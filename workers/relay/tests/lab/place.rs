@@ -10,7 +10,7 @@ use std::{
 };
 
 use io_mesh::{
-	EndpointId, LaneAddress, Mesh, MeshSession, PeerAddress, Relay, RelayList,
+	EndpointId, LaneAddress, ListedRelay, Mesh, MeshSession, PeerAddress, RelayList,
 	node::Protocol,
 	session::SessionConfig,
 	transport::{
@@ -29,6 +29,8 @@ use crate::support::{CLIENT, WORKER, anywhere, endpoint, registered, secret};
 
 /// Port of relays in the lab.
 const RELAY_PORT: u16 = 443;
+/// Port of their metrics.
+const METRICS_PORT: u16 = 9652;
 /// Port at which they tell endpoints their address.
 const QUIC_PORT: u16 = 7842;
 /// Nothing should take so long.
@@ -120,9 +122,11 @@ impl Lab {
 /// A relay: the program itself, with a certificate of its own.
 pub(crate) struct RelayProcess {
 	pub(crate) address: SocketAddr,
-	pub(crate) listed: Relay,
+	pub(crate) listed: ListedRelay,
+	/// Where its metrics and receipts are shown: on loopback of its place.
+	pub(crate) metrics: SocketAddr,
 	lab: Lab,
-	place: String,
+	pub(crate) place: String,
 	folder: tempfile::TempDir,
 	arguments: Vec<String>,
 	child: Child,
@@ -169,9 +173,13 @@ impl RelayProcess {
 		] {
 			arguments.extend([name.to_owned(), value]);
 		}
-		arguments.push("--no-metrics".into());
+		let metrics = match lab {
+			Lab::Loopback => lab.address(&place, 0),
+			Lab::Namespaces { .. } => SocketAddr::new([127, 0, 0, 1].into(), METRICS_PORT),
+		};
+		arguments.extend(["--metrics-listen".into(), metrics.to_string()]);
 		let id = *iroh::SecretKey::from_bytes(&relay_secret(number)).public().as_bytes();
-		let listed = Relay {
+		let listed = ListedRelay {
 			id: EndpointId(id),
 			url: format!("https://{address}/"),
 			pin: certificate.pin().unwrap(),
@@ -180,7 +188,12 @@ impl RelayProcess {
 			region: if number == 0 { *b"DE" } else { *b"FR" },
 		};
 		let child = run_relay(lab, &place, folder.path(), &arguments, address).await;
-		RelayProcess { address, listed, lab: lab.clone(), place, folder, arguments, child }
+		RelayProcess { address, listed, metrics, lab: lab.clone(), place, folder, arguments, child }
+	}
+
+	/// Where its files are.
+	pub(crate) fn folder(&self) -> &Path {
+		self.folder.path()
 	}
 
 	/// SIGKILL.
@@ -226,7 +239,7 @@ pub(crate) async fn relays(lab: &Lab) -> [RelayProcess; 2] {
 	[RelayProcess::start(lab, 0, &[]).await, RelayProcess::start(lab, 1, &[]).await]
 }
 
-pub(crate) fn list<'a>(relays: impl IntoIterator<Item = &'a Relay>) -> RelayList {
+pub(crate) fn list<'a>(relays: impl IntoIterator<Item = &'a ListedRelay>) -> RelayList {
 	RelayList::new(relays.into_iter().cloned().collect())
 }
 
@@ -281,7 +294,7 @@ impl Paths {
 }
 
 /// A worker with a content of so many bytes at these relays.
-pub(crate) async fn worker(lab: &Lab, relays: &[&Relay], paths: Paths, size: u64) -> Talking {
+pub(crate) async fn worker(lab: &Lab, relays: &[&ListedRelay], paths: Paths, size: u64) -> Talking {
 	let size = size.to_string();
 	let direct = if paths.direct(lab) { "direct" } else { "relays" };
 	let mut arguments = vec![crate::WORKER.to_owned(), size, direct.to_owned()];
@@ -298,7 +311,7 @@ pub(crate) async fn worker(lab: &Lab, relays: &[&Relay], paths: Paths, size: u64
 }
 
 /// Where the worker is.
-pub(crate) fn worker_address<'a>(relays: impl IntoIterator<Item = &'a Relay>) -> PeerAddress {
+pub(crate) fn worker_address<'a>(relays: impl IntoIterator<Item = &'a ListedRelay>) -> PeerAddress {
 	let lanes = (0..).zip(relays).map(|(lane, relay)| LaneAddress {
 		endpoint: endpoint(WORKER, lane),
 		relay: Some(relay.url.clone()),
@@ -307,35 +320,35 @@ pub(crate) fn worker_address<'a>(relays: impl IntoIterator<Item = &'a Relay>) ->
 	PeerAddress::new(lanes.collect()).unwrap()
 }
 
-/// A lane at a relay of the list.
+/// A lane at a relay of the list, once the relay has let it in.
 pub(crate) async fn lane(
 	secret: [u8; 32],
-	relay: &Relay,
+	relay: &ListedRelay,
 	list: &RelayList,
 	direct: bool,
-) -> Arc<QuicTransport> {
+) -> Result<Arc<QuicTransport>, io_mesh::Error> {
 	let config = LaneConfig {
 		direct,
 		relay_quic_port: relay.quic_port,
 		trust: RelayTrust::Listed(list.clone()),
 		..LaneConfig::new(secret, Some(relay.url.clone()))
 	};
-	let lane = QuicTransport::bind(config).await.unwrap();
-	lane.online(START).await.unwrap();
-	lane
+	let lane = QuicTransport::bind(config).await?;
+	lane.online(START).await?;
+	Ok(lane)
 }
 
 /// A node with a lane at each of these relays.
 pub(crate) async fn node(
 	peer: u8,
-	relays: &[&Relay],
+	relays: &[&ListedRelay],
 	direct: bool,
 	protocols: Vec<Arc<dyn Protocol>>,
 ) -> Mesh {
 	let list = list(relays.iter().copied());
 	let mut builder = Mesh::builder().admission(Arc::new(registered())).relays(list.clone());
 	for (number, relay) in (0..).zip(relays) {
-		let lane = lane(secret(peer, number), relay, &list, direct).await;
+		let lane = lane(secret(peer, number), relay, &list, direct).await.unwrap();
 		builder = builder.lane(lane as Arc<dyn Transport>);
 	}
 	for protocol in protocols {
@@ -345,7 +358,11 @@ pub(crate) async fn node(
 }
 
 /// The client at these relays, and its session with the worker on all lanes.
-pub(crate) async fn client(lab: &Lab, relays: &[&Relay], paths: Paths) -> (Mesh, Arc<MeshSession>) {
+pub(crate) async fn client(
+	lab: &Lab,
+	relays: &[&ListedRelay],
+	paths: Paths,
+) -> (Mesh, Arc<MeshSession>) {
 	let node = node(CLIENT, relays, paths.direct(lab), vec![]).await;
 	let config = SessionConfig { patience: START };
 	let session = node.session(&worker_address(relays.iter().copied()), config);

@@ -8,7 +8,7 @@ use std::{
 };
 
 use io_mesh::{
-	Error, MeshSession, Relay,
+	Error, ListedRelay, MeshSession,
 	blob::{Content, FetchConfig, FetchReport, fetch},
 	job::{Body, say},
 	session::SessionConfig,
@@ -24,6 +24,7 @@ use tokio::{
 };
 
 use crate::{
+	chain,
 	place::{
 		Lab, Paths, RelayProcess, Talking, client, lane, list, node, relays, worker, worker_address,
 	},
@@ -33,7 +34,7 @@ use crate::{
 
 /// A peer that nobody has registered.
 const STRANGER: u8 = 9;
-const MIB: u64 = 1 << 20;
+pub(crate) const MIB: u64 = 1 << 20;
 
 type Ended = Pin<Box<dyn Future<Output = String> + Send>>;
 
@@ -51,6 +52,9 @@ pub(crate) fn all() -> Vec<(&'static str, fn(Lab) -> Ended)> {
 		("should_find_a_wrong_byte_within_its_chunk", |lab| Box::pin(corrupt(lab))),
 		("should_not_wait_for_the_slow_lane", |lab| Box::pin(slow_lane(lab))),
 		("should_prefer_the_nearer_relay", |lab| Box::pin(far_relay(lab))),
+		("should_follow_the_chain_in_whom_to_let_in_and_be_paid", |lab| {
+			Box::pin(chain::chain(lab))
+		}),
 	]
 }
 
@@ -62,7 +66,7 @@ fn content(size: u64) -> (Vec<u8>, Content) {
 }
 
 /// Fetches what the worker serves and checks every byte.
-async fn fetch_all(session: &MeshSession, size: u64) -> FetchReport {
+pub(crate) async fn fetch_all(session: &MeshSession, size: u64) -> FetchReport {
 	let folder = tempfile::tempdir().unwrap();
 	let to = folder.path().join("copy");
 	let (bytes, content) = content(size);
@@ -193,7 +197,9 @@ async fn killed(lab: Lab) -> String {
 	lab.udp(true).await;
 	let worst = *gaps.iter().max().unwrap();
 	let shown: Vec<_> = gaps.iter().map(|gap| format!("{:.3}", gap.as_secs_f64())).collect();
-	assert!(worst < Duration::from_secs(1), "{shown:?}");
+	// On loopback other tests run at the same time.
+	let most = Duration::from_secs(if lab.is_whole() { 1 } else { 3 });
+	assert!(worst < most, "{shown:?}");
 	format!(": {rounds} transfers of 200 MiB, longest time without a byte, s: {}", shown.join(" "))
 }
 
@@ -255,8 +261,8 @@ async fn unlisted(lab: Lab) -> String {
 	bonded.close().await;
 
 	// And where none is bonded, nothing goes at all.
-	let none = list(&[] as &[Relay]);
-	let at_relay = lane(secret(CLIENT, 1), relays[1], &list(relays), false).await;
+	let none = list(&[] as &[ListedRelay]);
+	let at_relay = lane(secret(CLIENT, 1), relays[1], &list(relays), false).await.unwrap();
 	let alone = io_mesh::Mesh::builder().lane(at_relay).relays(none).start().unwrap();
 	let config = SessionConfig { patience: Duration::from_secs(2) };
 	let session = alone.session(&worker_address(relays), config);
@@ -319,7 +325,7 @@ async fn far_relay(lab: Lab) -> String {
 	let before = lab.address("relay0", 444);
 	let (listen, to) = (before.to_string(), relays[0].address.to_string());
 	let _line = Talking::start(&lab, "relay0", &[crate::PROXY, &listen, &to, DELAY]).await;
-	let far = Relay { url: format!("https://{before}/"), ..relays[0].listed.clone() };
+	let far = ListedRelay { url: format!("https://{before}/"), ..relays[0].listed.clone() };
 	let near = relays[1].listed.clone();
 	let listed = [&far, &near];
 	let _worker = worker(&lab, &listed, Paths::Relays, MIB).await;

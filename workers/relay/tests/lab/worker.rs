@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, os::unix::fs::FileExt, sync::Arc};
 
-use io_mesh::{EndpointId, Peer, Relay, metrics::Metrics, tunnel::TunnelServer};
+use io_mesh::{EndpointId, ListedRelay, Peer, metrics::Metrics, tunnel::TunnelServer};
 use tokio::{
 	io::{AsyncBufReadExt, BufReader},
 	net::TcpListener,
@@ -22,7 +22,7 @@ pub(crate) const SPOILED: u64 = (5 << 20) + 77;
 pub(crate) async fn run(arguments: &[String]) {
 	let [size, direct, relays @ ..] = arguments else { panic!("{arguments:?}") };
 	let served = serve(random(size.parse().unwrap()));
-	let relays: Vec<Relay> = relays.iter().map(|relay| parse(relay)).collect();
+	let relays: Vec<ListedRelay> = relays.iter().map(|relay| parse(relay)).collect();
 	let listener = TcpListener::bind(anywhere()).await.unwrap();
 	let services = HashMap::from([((Peer([CLIENT; 32]), ECHO), listener.local_addr().unwrap())]);
 	tokio::spawn(echo(listener));
@@ -43,10 +43,10 @@ pub(crate) async fn run(arguments: &[String]) {
 	}
 }
 
-fn parse(relay: &str) -> Relay {
+fn parse(relay: &str) -> ListedRelay {
 	let words: Vec<_> = relay.split(' ').collect();
 	let [url, quic_port, pin] = words[..] else { panic!("{relay}") };
-	Relay {
+	ListedRelay {
 		id: EndpointId([0; 32]),
 		url: url.to_owned(),
 		pin: Some(hex::decode(pin).unwrap().try_into().unwrap()),
