@@ -1,13 +1,19 @@
 #!/usr/bin/env bash
 # The main job: a dev chain, three workers, and a path tracer that renders a scene, from escrow to the picture and who was paid.
-# Ends by itself and leaves no process behind.
+# Input and output go through the mesh, over two relays on this machine: no worker has an open port. Ends by itself and leaves no
+# process behind.
 #
-#   scripts/demo.sh [OUTPUT_DIR]     where the picture goes (default: demo-output)
+#   scripts/demo.sh [--http] [OUTPUT_DIR]     where the picture goes (default: demo-output); --http: over HTTP instead of the mesh
 #
 # Watch it from a second terminal with the command that it prints.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 source "$ROOT/scripts/devnet.sh"
+DEVNET_MESH=true
+if [ "${1:-}" = --http ]; then
+	DEVNET_MESH=false
+	shift
+fi
 OUTPUT="$(realpath -m "${1:-$ROOT/demo-output}")"
 # The demo is about one job, and measures how long that takes.
 DEVNET_ATTESTATION=false
@@ -24,10 +30,12 @@ build
 start_devnet
 printf '\n  Watch from a second terminal:\n    %s --node ws://127.0.0.1:%s job watch 0\n' "$TARGET/io" "$RPC_PORT"
 
+WAY=()
+[ "$DEVNET_MESH" = false ] || WAY=(--mesh "${RELAYS[@]}")
 phase 'the job: 3 replicas, quorum 2'
 io job submit workers/examples/pathtracer.wasm --dev-account eve --yes --input "$SCENE" \
 	--arg 320 --arg 240 --arg 16 --class 0 --max-units 200 --max-memory 256 --max-output 4000000 \
-	--price 0.02 --replicas 3 --quorum 2 --run-blocks 100 --serve --watch --output "$OUTPUT" --overwrite
+	--price 0.02 --replicas 3 --quorum 2 --run-blocks 100 --serve "${WAY[@]}" --watch --output "$OUTPUT" --overwrite
 
 phase 'shutdown'
 devnet_stop

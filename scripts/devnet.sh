@@ -4,6 +4,10 @@ DEVNET_DIR=''
 DEVNET_PIDS=()
 # Whether the workers prove their computing power. Three of them on one machine share its cores with each other and with jobs.
 DEVNET_ATTESTATION="${DEVNET_ATTESTATION:-true}"
+# Whether jobs go through the mesh, over two relays on this machine, and workers have no port for requesters.
+DEVNET_MESH="${DEVNET_MESH:-false}"
+# Options by which programs find the relays.
+RELAYS=()
 
 # Stops all that was started, workers first, and waits until it is gone.
 devnet_stop() {
@@ -32,10 +36,26 @@ chain_makes_blocks() { [ "$(block_number)" -ge 1 ]; }
 
 # start_chain: a dev chain on free ports; it forgets everything when it ends.
 start_chain() {
-	mapfile -t PORTS < <(free_ports 9)
+	mapfile -t PORTS < <(free_ports 11)
 	RPC_PORT=${DEV_RPC_PORT:-${PORTS[0]}}
 	spawn node "$TARGET/io-node" --dev --tmp --rpc-port "$RPC_PORT" --port "${PORTS[1]}" --prometheus-port "${PORTS[2]}"
 	wait_for 180 'the first block of the dev chain' chain_makes_blocks || { tail -20 "$DEVNET_DIR/node.log" >&2; return 1; }
+}
+
+# start_relays: two relays of the mesh, which admit the endpoints in $DEVNET_DIR/allow. They look there every other second.
+start_relays() {
+	local number dir
+	export IO_MESH_KEY="$DEVNET_DIR/mesh.key"
+	"$TARGET/io" --json mesh show | jq -re '.endpoints[]' >"$DEVNET_DIR/allow"
+	for number in 1 2; do
+		dir="$DEVNET_DIR/relay-$number"
+		mkdir -p "$dir"
+		"$TARGET/io-relay" key --out "$dir/key" >/dev/null
+		spawn "relay-$number" "$TARGET/io-relay" run --key "$dir/key" --allow "$DEVNET_DIR/allow" --plain-http --no-metrics \
+			--listen "127.0.0.1:${PORTS[$((8 + number))]}"
+		RELAYS+=(--relay "http://127.0.0.1:${PORTS[$((8 + number))]}/")
+		printf '  relay %s: http://127.0.0.1:%s/\n' "$number" "${PORTS[$((8 + number))]}"
+	done
 }
 
 # start_worker NUMBER OPERATOR: makes keys, registers the device with a development account as operator, starts the worker.
@@ -47,8 +67,11 @@ start_worker() {
 	(umask 077 && head -c 24 /dev/urandom | base64 >"$dir/passphrase")
 	printf '[attestation]\nenabled = %s\nthreads = 1\n' "$DEVNET_ATTESTATION" >"$dir/config.toml"
 	local common=(--config "$dir/config.toml" --data-dir "$dir" --log-format text)
-	local network=(--passphrase-file "$dir/passphrase" --listen "127.0.0.1:$gateway" --content-listen "127.0.0.1:$content" --allow-private-addresses)
+	local network=(--passphrase-file "$dir/passphrase" --listen "127.0.0.1:$gateway" --content-listen "127.0.0.1:$content" --allow-private-addresses "${RELAYS[@]}")
 	"$TARGET/io-worker" "${common[@]}" keys new --passphrase-file "$dir/passphrase" >/dev/null 2>>"$dir/setup.log"
+	if [ "$DEVNET_MESH" = true ]; then
+		"$TARGET/io-worker" "${common[@]}" keys show --json --passphrase-file "$dir/passphrase" | jq -re '.endpoints[]' >>"$DEVNET_DIR/allow"
+	fi
 	address="$(io --json account show --dev-account "$operator" | jq -re .address)"
 	"$TARGET/io-worker" "${common[@]}" register "${network[@]}" --rpc "ws://127.0.0.1:$RPC_PORT" --operator "$address" --ask 0.01 --output "$dir/registration.json" 2>>"$dir/setup.log"
 	io operator register --dev-account "$operator" --yes --stake 10000 >>"$dir/setup.log"
@@ -83,6 +106,10 @@ start_devnet() {
 	phase 'dev chain'
 	start_chain
 	printf '  node: ws://127.0.0.1:%s, log %s\n' "$RPC_PORT" "$DEVNET_DIR/node.log"
+	if [ "$DEVNET_MESH" = true ]; then
+		phase 'two relays of the mesh'
+		start_relays
+	fi
 	phase 'three workers: keys, stake, registration, first heartbeat'
 	start_worker 1 bob
 	start_worker 2 charlie

@@ -9,6 +9,7 @@ pub mod process;
 pub mod programs;
 pub mod prover;
 pub mod puppet;
+pub mod relays;
 pub mod scenarios;
 pub mod weights;
 pub mod worker;

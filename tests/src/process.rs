@@ -34,6 +34,8 @@ pub struct Binaries {
 	pub worker: PathBuf,
 	/// `io`.
 	pub cli: PathBuf,
+	/// `io-relay`.
+	pub relay: PathBuf,
 }
 
 impl Binaries {
@@ -50,8 +52,9 @@ impl Binaries {
 			node: std::env::var_os("IO_NODE_BIN").map_or(dir.join("io-node"), PathBuf::from),
 			worker: dir.join("io-worker"),
 			cli: dir.join("io"),
+			relay: dir.join("io-relay"),
 		};
-		for path in [&found.node, &found.worker, &found.cli] {
+		for path in [&found.node, &found.worker, &found.cli, &found.relay] {
 			if !path.is_file() {
 				bail!(
 					"{} is missing: build the workspace first, or name the folder with IO_BIN_DIR \

@@ -9,6 +9,7 @@ mod heavy;
 mod late;
 mod lying;
 mod matmul;
+mod mesh;
 mod messages;
 mod node_restart;
 mod outage;
@@ -19,6 +20,7 @@ mod shielded;
 mod silent;
 mod staking;
 mod toolchains;
+mod tunnel;
 mod upgrade;
 
 use std::time::Duration;
@@ -64,6 +66,9 @@ pub fn all() -> Vec<Scenario> {
 		"attest", "devices prove their computing power, cheats are slashed, jobs go to the proven", 600, attest::run;
 		"staking", "delegators earn; a device cheats, and who was in the pool, leaves it or moved pays, to the unit, but nobody who joined later", 400, staking::run;
 		"shielded", "private payments, a job paid out of the pool; the chain shows neither who, whom nor how much", 600, shielded::run;
+		"mesh", "jobs go through two relays to workers without an open port; what passes the relays shows neither input nor output", 400, mesh::run;
+		"sealed", "a sealed job: its input lies nowhere in clear but in the worker's hands, its output opens for the requester alone", 300, mesh::sealed;
+		"tunnel", "a service of a worker is reached through the mesh, by the requester of a running job alone, and survives a relay", 300, tunnel::run;
 		"toolchains", "programs of other toolchains run", 240, toolchains::run;
 		"cancel", "the requester cancels a job that nobody takes", 120, ending::cancel;
 		"expire", "a job that fits nobody expires", 180, ending::expire;

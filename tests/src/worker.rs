@@ -23,11 +23,21 @@ pub struct Options {
 	pub direct: bool,
 	/// Whether it proves its computing power.
 	pub attestation: bool,
+	/// Relays of the mesh at which it waits, and never leaves.
+	pub relays: Vec<String>,
+	/// Services that it exposes, `NAME=PORT`.
+	pub expose: Vec<String>,
 }
 
 impl Default for Options {
 	fn default() -> Self {
-		Options { capacity: 1, direct: false, attestation: false }
+		Options {
+			capacity: 1,
+			direct: false,
+			attestation: false,
+			relays: Vec::new(),
+			expose: Vec::new(),
+		}
 	}
 }
 
@@ -37,6 +47,7 @@ pub struct RealWorker {
 	dir: PathBuf,
 	key: WorkerKey,
 	gateway_port: u16,
+	content_port: u16,
 	client: reqwest::Client,
 	process: Option<Process>,
 }
@@ -65,11 +76,14 @@ impl RealWorker {
 			 [gateway]\nlisten = \"127.0.0.1:{gateway_port}\"\n\
 			 [content]\nlisten = \"127.0.0.1:{content_port}\"\nmin_free_mib = 64\n\
 			 [fetch]\nallow_private_addresses = true\nconnect_seconds = 2\nstall_seconds = 2\nrounds = 1\n\
+			 [mesh]\nrelays = {relays:?}\nexpose = {expose:?}\ndirect = false\n\
 			 [attestation]\nenabled = {attestation}\nthreads = 1\n\
 			 [log]\nfilter = \"info,io_worker=debug\"\n",
 			dir = dir.display(),
 			capacity = options.capacity,
 			attestation = options.attestation,
+			relays = options.relays,
+			expose = options.expose,
 			genesis = world.chain.genesis(),
 		);
 		std::fs::write(dir.join("config.toml"), settings)?;
@@ -78,6 +92,7 @@ impl RealWorker {
 			name: name.into(),
 			key: sr25519::Public::from_raw([0; 32]),
 			gateway_port,
+			content_port,
 			client: reqwest::Client::new(),
 			process: None,
 			dir,
@@ -155,6 +170,18 @@ impl RealWorker {
 	/// URL of its gateway.
 	pub fn gateway(&self) -> String {
 		format!("http://127.0.0.1:{}", self.gateway_port)
+	}
+
+	/// Port of its server of outputs, if it has one.
+	pub fn content_port(&self) -> u16 {
+		self.content_port
+	}
+
+	/// Its endpoints in the mesh.
+	pub async fn endpoints(&self, binary: &Path) -> Result<Vec<String>> {
+		let shown = self.command(binary, &["keys", "show", "--json"]).await?;
+		let json: serde_json::Value = serde_json::from_str(&shown.stdout)?;
+		serde_json::from_value(json["endpoints"].clone()).context("no endpoints")
 	}
 
 	/// The process, while there is one.

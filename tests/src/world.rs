@@ -147,6 +147,11 @@ impl World {
 		}
 	}
 
+	/// Shows this log too if the scenario fails.
+	pub fn watch_log(&mut self, name: &str, log: &Path) {
+		self.logs.push((name.into(), log.into()));
+	}
+
 	/// Prepares for the next scenario.
 	pub async fn begin(&mut self) -> Result<()> {
 		self.logs.truncate(1);

@@ -523,7 +523,7 @@ pub mod pallet {
 		SpecTooLarge,
 		/// Programs of this kind cannot be executed yet.
 		UnsupportedEngine,
-		/// Sealed outputs are not supported yet: leave `encryption` empty.
+		/// What the chain verifies cannot be sealed: leave `encryption` empty, or let a quorum of workers decide.
 		SealedOutputUnsupported,
 		/// There is no such hardware class.
 		UnknownClass,

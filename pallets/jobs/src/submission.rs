@@ -26,7 +26,10 @@ impl<T: Config> Pallet<T> {
 	fn check_spec(spec: &JobSpec) -> DispatchResult {
 		let engine = spec.program.engine();
 		ensure!(engine != Engine::Oci, Error::<T>::UnsupportedEngine);
-		ensure!(spec.encryption.is_none(), Error::<T>::SealedOutputUnsupported);
+		ensure!(
+			spec.encryption.is_none() || spec.verification == Verification::Quorum,
+			Error::<T>::SealedOutputUnsupported
+		);
 		let class = Classes::<T>::get(spec.class).ok_or(Error::<T>::UnknownClass)?;
 		ensure!(class.engine == engine, Error::<T>::ClassMismatch);
 		ensure!(

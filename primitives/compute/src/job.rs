@@ -178,7 +178,8 @@ pub struct JobSpec {
 	pub quorum: u8,
 	/// How long one replica may run, in blocks.
 	pub run_blocks: BlockNumber,
-	/// The requester's x25519 key, if the output is to be sealed for it.
+	/// The requester's x25519 key, if the job is sealed: the output is sealed to this key, and the input, if there is one, under a
+	/// key that the requester hands out to the workers that were drawn.
 	pub encryption: Option<[u8; 32]>,
 	/// Computing power that workers must have proven, in 10^6 int8 operations per second; 0 asks for none.
 	pub min_perf: u64,

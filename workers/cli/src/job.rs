@@ -13,6 +13,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 use io_client::amount;
+use io_mesh::ContentAt;
 use io_primitives::{AccountId, Balance, ClassId, JobId, WorkerKey};
 use sp_core::H256;
 
@@ -20,6 +21,7 @@ use crate::{
 	App,
 	error::{Error, Result},
 	keys::{self, KeyArgs},
+	mesh::MeshArgs,
 };
 
 #[derive(Subcommand, Debug)]
@@ -191,6 +193,11 @@ pub(crate) struct PlaceArgs {
 	/// Under which URL workers reach what is served, if not under the address itself
 	#[arg(long, value_name = "URL", value_parser = parse_url)]
 	pub(crate) public_url: Option<String>,
+	/// Serve through the mesh instead: no port has to be open, and only workers of the job get the matrices
+	#[arg(long, conflicts_with_all = ["listen", "public_url"])]
+	pub(crate) mesh: bool,
+	#[command(flatten)]
+	pub(crate) mesh_args: MeshArgs,
 	/// Fetch the product also from private addresses; on development chains that is so anyway
 	#[arg(long)]
 	pub(crate) allow_private: bool,
@@ -237,6 +244,15 @@ pub(crate) struct RunArgs {
 	/// Under which URL workers reach what is served, if not under the address itself
 	#[arg(long, value_name = "URL", value_parser = parse_url, requires = "serve")]
 	pub(crate) public_url: Option<String>,
+	/// Serve through the mesh instead: no port has to be open, and only workers of the job get the files
+	#[arg(long, requires = "serve", conflicts_with_all = ["listen", "public_url"])]
+	pub(crate) mesh: bool,
+	/// Encrypt the input to the workers of the job, and have them encrypt the output to this machine's key in the mesh. Only those
+	/// workers and you can read them
+	#[arg(long, requires = "mesh")]
+	pub(crate) sealed: bool,
+	#[command(flatten)]
+	pub(crate) mesh_args: MeshArgs,
 	/// Follow the job to its end
 	#[arg(long)]
 	pub(crate) watch: bool,
@@ -281,9 +297,11 @@ pub(crate) struct FetchArgs {
 	/// Fetch also from private addresses; on development chains that is so anyway
 	#[arg(long)]
 	pub(crate) allow_private: bool,
-	/// Fetch from here instead of from where the workers say
-	#[arg(long, value_name = "URL", value_parser = parse_url)]
+	/// Fetch from here instead of from where the workers say: a URL or an address of the mesh
+	#[arg(long, value_name = "URL", value_parser = parse_place)]
 	pub(crate) from: Vec<String>,
+	#[command(flatten)]
+	pub(crate) mesh_args: MeshArgs,
 }
 
 #[derive(Args, Debug)]
@@ -363,6 +381,14 @@ fn parse_url(text: &str) -> Result<String, String> {
 		return Err(format!("it has {} bytes; the chain takes at most 256", text.len()));
 	}
 	Ok(text.to_owned())
+}
+
+/// Checks a URL or an address of the mesh.
+fn parse_place(text: &str) -> Result<String, String> {
+	if !ContentAt::is_one(text) {
+		return parse_url(text);
+	}
+	text.parse::<ContentAt>().map(|_| text.to_owned()).map_err(|e| e.to_string())
 }
 
 /// The error for a job that the chain does not know.

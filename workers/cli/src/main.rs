@@ -9,10 +9,12 @@ mod chain;
 mod error;
 mod job;
 mod keys;
+mod mesh;
 mod operator;
 mod output;
 mod serve;
 mod stake;
+mod tunnel;
 mod wallet;
 
 use std::{process::ExitCode, time::Duration};
@@ -89,6 +91,12 @@ enum Command {
 	/// Things that only the chain's admin may do
 	#[command(subcommand)]
 	Admin(admin::AdminCommand),
+	/// This machine in the mesh
+	#[command(subcommand)]
+	Mesh(mesh::MeshCommand),
+	/// Reach services of a worker that executes one of your jobs, through the mesh
+	#[command(subcommand)]
+	Tunnel(tunnel::TunnelCommand),
 	/// Serve files to workers until interrupted, under the hashes that jobs name
 	Serve(job::ServeArgs),
 }
@@ -125,6 +133,8 @@ async fn run(cli: Cli, context: &App) -> Result<u8> {
 		Command::Wallet(command) => wallet::run(command, context).await,
 		Command::Chain(command) => chain::run(command, context).await.map(|()| 0),
 		Command::Admin(command) => admin::run(command, context).await.map(|()| 0),
+		Command::Mesh(command) => mesh::run(command, context).map(|()| 0),
+		Command::Tunnel(command) => tunnel::run(command, context).await.map(|()| 0),
 		Command::Serve(args) => job::serve(args, context).await.map(|()| 0),
 	}
 }

@@ -1,4 +1,4 @@
-//! A small content server: the same paths as a worker's, for programs and inputs of jobs.
+//! Gives programs and inputs of jobs to workers: through the mesh, or by a small content server with the same paths as a worker's.
 
 use std::{
 	collections::HashMap,
@@ -20,6 +20,8 @@ use axum::{
 	response::{IntoResponse, Response},
 	routing::get,
 };
+use io_client::Client;
+use io_primitives::{AccountId, JobView};
 use sp_core::H256;
 use tokio::{
 	io::{AsyncReadExt, AsyncSeekExt},
@@ -28,7 +30,10 @@ use tokio::{
 };
 use tokio_util::io::ReaderStream;
 
-use crate::error::{Error, Result};
+use crate::{
+	error::{Error, Result},
+	mesh::{Node, Serving},
+};
 
 /// A file with its hash.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -64,20 +69,68 @@ struct Shared {
 	sent: AtomicU64,
 }
 
-/// A running server. It stops when it is dropped.
-pub(crate) struct Server {
+/// What gives files to workers. It stops when it is dropped.
+pub(crate) enum Server {
+	/// A server of our own.
+	Http(HttpServer),
+	/// The mesh.
+	Mesh(Serving),
+}
+
+impl Server {
+	/// Where workers find a content, and what else a job has to name besides that place.
+	pub(crate) fn places(&self, hash: &H256) -> Vec<String> {
+		match self {
+			Self::Http(server) => vec![server.url(hash)],
+			Self::Mesh(serving) => serving.locators(),
+		}
+	}
+
+	/// Bytes that were sent so far.
+	pub(crate) fn sent(&self) -> u64 {
+		match self {
+			Self::Http(server) => server.sent(),
+			Self::Mesh(serving) => serving.sent(),
+		}
+	}
+
+	/// Looks who was drawn for the job.
+	pub(crate) async fn look(
+		&self,
+		client: &Client,
+		view: &JobView<AccountId>,
+		say: &(dyn Fn(&str) + Sync),
+	) -> Result<()> {
+		match self {
+			// Whoever knows the URL may have it.
+			Self::Http(_) => Ok(()),
+			Self::Mesh(serving) => serving.look(client, view, say).await,
+		}
+	}
+
+	/// The node of the mesh.
+	pub(crate) fn node(&self) -> Option<Arc<Node>> {
+		match self {
+			Self::Http(_) => None,
+			Self::Mesh(serving) => Some(serving.node()),
+		}
+	}
+}
+
+/// A running content server.
+pub(crate) struct HttpServer {
 	base: String,
 	shared: Arc<Shared>,
 	task: JoinHandle<()>,
 }
 
-impl Drop for Server {
+impl Drop for HttpServer {
 	fn drop(&mut self) {
 		self.task.abort();
 	}
 }
 
-impl Server {
+impl HttpServer {
 	/// Serves the contents. `public` is how workers reach the address, if not by itself.
 	pub(crate) async fn start(
 		listen: SocketAddr,
@@ -263,8 +316,9 @@ mod tests {
 		std::fs::write(&path, "0123456789").unwrap();
 		let content = Content::of(&path).await.unwrap();
 		assert_eq!(content.hash.0, *blake3::hash(b"0123456789").as_bytes());
-		let server =
-			Server::start("127.0.0.1:0".parse().unwrap(), None, [content.clone()]).await.unwrap();
+		let server = HttpServer::start("127.0.0.1:0".parse().unwrap(), None, [content.clone()])
+			.await
+			.unwrap();
 		let url = server.url(&content.hash);
 		let client = reqwest::Client::builder().no_proxy().build().unwrap();
 
@@ -293,7 +347,7 @@ mod tests {
 
 	#[tokio::test]
 	async fn should_want_public_url_when_every_address_is_served() {
-		let result = Server::start("0.0.0.0:0".parse().unwrap(), None, []).await;
+		let result = HttpServer::start("0.0.0.0:0".parse().unwrap(), None, []).await;
 		assert!(matches!(result, Err(Error::Usage(_))));
 	}
 

@@ -13,7 +13,7 @@ pub const MAX_URL_BYTES: usize = 128;
 /// Most direct addresses of a lane.
 pub const MAX_DIRECT: usize = 8;
 /// Begins every address in text form.
-const PREFIX: &str = "io-mesh:";
+pub(crate) const PREFIX: &str = "io-mesh:";
 
 /// An ed25519 public key: the name of an endpoint, proven in each handshake.
 #[derive(Encode, Decode, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -93,6 +93,20 @@ impl PeerAddress {
 	/// The lanes.
 	pub fn lanes(&self) -> &[LaneAddress] {
 		&self.lanes
+	}
+
+	/// The lanes that wait at relays of which `known` says that we may go there; `None` if there are none.
+	///
+	/// For addresses that others have made: without this, they would decide to which machines we connect. Direct addresses are
+	/// left out for the same reason.
+	pub fn only_at(&self, known: impl Fn(&str) -> bool) -> Option<PeerAddress> {
+		let lanes: Vec<_> = self
+			.lanes
+			.iter()
+			.filter(|lane| lane.relay.as_deref().is_some_and(&known))
+			.map(|lane| LaneAddress { direct: Vec::new(), ..lane.clone() })
+			.collect();
+		PeerAddress::new(lanes).ok()
 	}
 
 	/// The bytes of the address.
@@ -203,6 +217,20 @@ mod tests {
 		let lane = address().lanes()[0].clone();
 		assert!(PeerAddress::new(vec![]).is_err());
 		assert!(PeerAddress::new(vec![lane; 5]).is_err());
+	}
+
+	#[test]
+	fn should_keep_only_lanes_at_known_relays_when_others_made_the_address() {
+		let mut lanes = address().lanes().to_vec();
+		lanes[0].direct = vec!["10.0.0.1:1".parse().unwrap()];
+		lanes.push(LaneAddress { relay: None, ..lanes[0].clone() });
+		let address = PeerAddress::new(lanes).unwrap();
+		let known = |url: &str| url == "https://relay-fra-1.operator-a.example/";
+		let left = address.only_at(known).unwrap();
+		assert_eq!(left.lanes().len(), 1);
+		assert!(left.lanes()[0].relay.as_deref().is_some_and(known));
+		assert!(left.lanes()[0].direct.is_empty());
+		assert!(address.only_at(|_| false).is_none());
 	}
 
 	proptest::proptest! {

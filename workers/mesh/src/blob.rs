@@ -11,7 +11,7 @@ mod partial;
 mod plan;
 mod serve;
 
-pub use fetch::{FetchConfig, FetchReport, fetch};
+pub use fetch::{FetchConfig, FetchReport, describe, fetch, fetch_watched};
 pub use hashes::{CHUNK, Content, HashList, MAX_CONTENT};
 pub use serve::{BlobServer, BlobStore};
 

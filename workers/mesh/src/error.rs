@@ -23,6 +23,9 @@ pub enum Error {
 	/// Nothing moved for too long.
 	#[error("nothing moved for {0} s")]
 	Stalled(u64),
+	/// The content is longer than wanted.
+	#[error("the content has more than {0} bytes")]
+	TooLong(u64),
 	/// Content did not have the hash that it must have.
 	#[error("chunk {0} of the content is corrupt")]
 	Corrupt(u32),

@@ -6,6 +6,9 @@ pub mod blob;
 pub mod error;
 pub mod frame;
 pub mod job;
+#[cfg(feature = "quic")]
+pub mod lanes;
+pub mod locator;
 pub mod metrics;
 pub mod node;
 pub mod receipt;
@@ -17,6 +20,7 @@ pub mod tunnel;
 
 pub use address::{EndpointId, LaneAddress, PeerAddress};
 pub use error::Error;
+pub use locator::ContentAt;
 pub use node::{Mesh, Peer};
 pub use relays::{ListedRelay, RelayList};
 pub use session::MeshSession;

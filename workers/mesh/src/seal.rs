@@ -8,6 +8,7 @@
 //! ```text
 //! content  = "iosealv1" (8) || nonce prefix (19) || record*            record = at most 65,536 bytes, encrypted, || tag (16)
 //! key      = enc (32) || encrypted content key (32) || tag (16)        80 bytes
+//! letter   = key || content                                            to one recipient
 //! ```
 
 use std::io::{self, Read, Write};
@@ -237,6 +238,51 @@ pub fn open(
 	}
 }
 
+/// Length of a letter of so many plain bytes.
+pub fn letter_len(plain: u64) -> u64 {
+	SEALED_KEY as u64 + sealed_len(plain)
+}
+
+/// Encrypts all that `from` gives to the owner of an x25519 key, under a fresh content key that stands before it.
+pub fn seal_letter(
+	recipient: &[u8; 32],
+	purpose: &Purpose,
+	from: &mut impl Read,
+	to: &mut impl Write,
+) -> Result<u64, Error> {
+	let key = ContentKey::generate()?;
+	to.write_all(&key.seal(recipient, purpose)?)?;
+	seal(&key, from, to)
+}
+
+/// Decrypts what [`seal_letter`] made, under the same conditions as [`open`].
+pub fn open_letter(
+	secret: &[u8; 32],
+	purpose: &Purpose,
+	from: &mut impl Read,
+	to: &mut impl Write,
+	most: u64,
+) -> Result<u64, Error> {
+	let mut sealed = [0; SEALED_KEY];
+	from.read_exact(&mut sealed).map_err(|error| match error.kind() {
+		io::ErrorKind::UnexpectedEof => Error::Format,
+		_ => Error::Io(error),
+	})?;
+	open(&ContentKey::open(&sealed, secret, purpose)?, from, to, most)
+}
+
+/// The public key of an x25519 secret.
+pub fn public_key(secret: &[u8; 32]) -> Result<[u8; 32], Error> {
+	let secret = <Kem as hpke::Kem>::PrivateKey::from_bytes(secret).map_err(|_| Error::BadKey)?;
+	Ok(<Kem as hpke::Kem>::sk_to_pk(&secret).to_bytes().into())
+}
+
+/// Whether something can be sealed to this x25519 key: to points of low order nothing can.
+pub fn is_usable(recipient: &[u8; 32]) -> bool {
+	let purpose = Purpose { genesis: [0; 32], job: 0, content: Sealed::Input };
+	ContentKey(Zeroizing::new([0; 32])).seal(recipient, &purpose).is_ok()
+}
+
 fn cipher(key: &ContentKey) -> XChaCha20Poly1305 {
 	XChaCha20Poly1305::new((&*key.0).into())
 }
@@ -303,8 +349,7 @@ mod tests {
 
 	/// A secret and its public key.
 	fn pair(byte: u8) -> ([u8; 32], [u8; 32]) {
-		let secret = <Kem as hpke::Kem>::PrivateKey::from_bytes(&[byte; 32]).unwrap();
-		([byte; 32], <Kem as hpke::Kem>::sk_to_pk(&secret).to_bytes().into())
+		([byte; 32], public_key(&[byte; 32]).unwrap())
 	}
 
 	#[test]
@@ -363,7 +408,26 @@ mod tests {
 	}
 
 	#[test]
+	fn should_open_for_its_recipient_alone_when_a_letter_is_sealed() {
+		let ((secret, public), (other, _)) = (pair(3), pair(4));
+		let mut letter = Vec::new();
+		seal_letter(&public, &purpose(), &mut &b"plain"[..], &mut letter).unwrap();
+		assert_eq!(letter.len() as u64, letter_len(5));
+		let open = |secret, purpose: &Purpose, letter: &[u8]| {
+			let mut plain = Vec::new();
+			open_letter(secret, purpose, &mut &letter[..], &mut plain, 5).map(|_| plain)
+		};
+		assert_eq!(open(&secret, &purpose(), &letter).unwrap(), b"plain");
+		assert!(open(&other, &purpose(), &letter).is_err());
+		assert!(open(&secret, &Purpose { job: 8, ..purpose() }, &letter).is_err());
+		for end in 0..letter.len() {
+			assert!(open(&secret, &purpose(), &letter[..end]).is_err(), "{end}");
+		}
+	}
+
+	#[test]
 	fn should_refuse_when_the_recipients_key_has_low_order() {
+		assert!(!is_usable(&[0; 32]) && is_usable(&pair(3).1));
 		assert!(matches!(key(9).seal(&[0; 32], &purpose()), Err(Error::BadKey)));
 	}
 

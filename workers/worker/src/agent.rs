@@ -11,6 +11,10 @@ use std::{
 };
 
 use codec::Encode;
+use io_mesh::{
+	error::Refusal,
+	seal::{Sealed, SealedKey},
+};
 use io_primitives::{
 	AccountId, Assignment, BlockNumber, FUEL_PER_UNIT, JobState, ReplicaState, SignedWorkerCall,
 	WorkerCall, WorkerView,
@@ -20,14 +24,15 @@ use io_primitives::{
 use sp_core::H256;
 
 use crate::{
-	content::{self, Pin, Store},
-	journal::{self, Batch, Execution, Journal, Produced, Record, Stage},
+	content::{Pin, Place, Store},
+	journal::{self, Batch, Execution, Guest, Journal, Produced, Record, Stage},
 	kernel::NO_PARA,
 	keystore::Keys,
 	lock,
+	mesh::guests::Guests,
 	metrics::Metrics,
 	runner::{Failure, Output, Phase, Runner, Work},
-	unix_seconds,
+	sealing, unix_seconds,
 };
 
 /// Blocks for which an assignment must be gone before it counts as finished: a small re-org brings it back.
@@ -58,17 +63,24 @@ pub struct Settings {
 	pub capacity: u8,
 	/// Blocks before the accept deadline at which it decides at the latest.
 	pub accept_margin: BlockNumber,
-	/// Base URL of outputs.
-	pub public_url: String,
+	/// Where outputs are.
+	pub outputs: Place,
 }
 
 /// The agent. Clones are the same agent.
 #[derive(Clone)]
 pub struct Agent(Arc<Inner>);
 
+impl std::fmt::Debug for Agent {
+	fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+		write!(f, "Agent({})", self.worker())
+	}
+}
+
 struct Inner {
 	keys: Keys,
 	journal: Journal,
+	guests: Guests,
 	runner: Runner,
 	metrics: Metrics,
 	settings: Settings,
@@ -151,17 +163,21 @@ fn spec_hash(assignment: &Assignment<AccountId>) -> H256 {
 }
 
 impl Agent {
-	/// Makes an agent that goes on with the executions `live` of its journal.
+	/// Makes an agent that goes on with the executions `live` of its journal. It tells `guests` who asks for what.
 	pub fn new(
 		keys: Keys,
 		journal: Journal,
 		live: Vec<Record>,
+		guests: Guests,
 		runner: Runner,
 		metrics: Metrics,
 		settings: Settings,
 		runtime: tokio::runtime::Handle,
 	) -> Result<Agent, journal::Error> {
 		let genesis = journal.genesis();
+		for record in live.iter().chain(&journal.finished()?) {
+			guests.note(record);
+		}
 		let state = State {
 			best: 0,
 			last_sync: None,
@@ -184,6 +200,7 @@ impl Agent {
 		Ok(Agent(Arc::new(Inner {
 			keys,
 			journal,
+			guests,
 			runner,
 			metrics,
 			settings,
@@ -266,7 +283,7 @@ impl Agent {
 			}
 		}
 		let fresh = heartbeat.as_ref().filter(|call| Some(*call) != state.heartbeat.as_ref());
-		let written = self.0.journal.write(&Batch {
+		let written = self.write(&Batch {
 			records: dirty.iter().filter_map(|e| state.live.get(e)).map(|l| &l.record).collect(),
 			heartbeat: fresh,
 		});
@@ -286,6 +303,43 @@ impl Agent {
 			let _ = response.calls.try_push(call);
 		}
 		Ok(response)
+	}
+
+	/// Writes to the journal, and tells the mesh.
+	fn write(&self, batch: &Batch<'_>) -> Result<(), journal::Error> {
+		self.0.journal.write(batch)?;
+		for record in &batch.records {
+			self.0.guests.note(record);
+		}
+		Ok(())
+	}
+
+	/// Takes the key of a sealed input from its requester. It is on disk when this returns well. Blocking.
+	pub(crate) fn take_input_key(
+		&self,
+		execution: Execution,
+		key: SealedKey,
+	) -> Result<(), Refusal> {
+		let genesis = self.genesis().ok_or(Refusal::NotFound)?;
+		let purpose = sealing::purpose(genesis, execution.job, Sealed::Input);
+		self.0.keys.open_key(&key, &purpose).map_err(|_| Refusal::Request)?;
+		let mut state = lock(&self.0.state);
+		let live = state.live.get_mut(&execution).ok_or(Refusal::NotFound)?;
+		let mut record = live.record.clone();
+		let guest = record.guest.as_mut().ok_or(Refusal::NotFound)?;
+		if guest.input_key.is_none() {
+			guest.input_key = Some(key);
+			self.write(&Batch { records: vec![&record], heartbeat: None }).map_err(|error| {
+				tracing::error!(%execution, %error, "the journal cannot be written");
+				Refusal::Busy
+			})?;
+			live.record = record;
+			tracing::info!(%execution, "the requester has handed out the key of the input");
+		}
+		if let Some(work) = &live.work {
+			work.give_input_key(key);
+		}
+		Ok(())
 	}
 
 	/// A heartbeat, if one is due.
@@ -394,6 +448,10 @@ impl Agent {
 			}
 			live.missing_since = None;
 			live.seen = Some(assignment.clone());
+			if live.record.guest.is_none() {
+				live.record.guest = Some(Guest::of(assignment));
+				dirty.insert(execution);
+			}
 			let before = (live.record.stage, live.record.deadline);
 			live.record.deadline = assignment.deadline;
 			let has_place = busy < usize::from(self.0.settings.capacity);
@@ -501,7 +559,7 @@ impl Agent {
 						units: produced.units,
 						exit_code: produced.exit_code,
 						salt: produced.salt,
-						output_at: content::locator(&self.0.settings.public_url, produced.output),
+						output_at: self.0.settings.outputs.locator(produced.output),
 					};
 					live.record.stage = Stage::Revealed;
 					Some(call)
@@ -573,7 +631,9 @@ impl Agent {
 			Phase::Fetching => {
 				// Half of the time to run must do for what is left of the download.
 				let time = block.saturating_mul(assignment.spec.run_blocks / 2);
-				if has_place && !no_para && work.fetched_within(&assignment.spec, time) {
+				if work.lacks_input_key(&assignment.spec) {
+					Choice::Decline("the requester did not hand out the key of the input".into())
+				} else if has_place && !no_para && work.fetched_within(&assignment.spec, time) {
 					Choice::Accept
 				} else {
 					Choice::Decline("program and input could not be fetched in time".into())
@@ -637,6 +697,9 @@ impl Agent {
 			}
 		}
 		let work = Arc::new(Work::default());
+		if let Some(key) = live.record.guest.as_ref().and_then(|guest| guest.input_key) {
+			work.give_input_key(key);
+		}
 		live.work = Some(work.clone());
 		live.failed_at = None;
 		let genesis = self.genesis().unwrap_or_default();
@@ -664,7 +727,7 @@ impl Agent {
 		live.record.stage = Stage::Running;
 		live.record.changed = unix_seconds();
 		let batch = Batch { records: vec![&live.record], heartbeat: None };
-		if let Err(error) = self.0.journal.write(&batch) {
+		if let Err(error) = self.write(&batch) {
 			tracing::error!(%execution, %error, "the journal cannot be written");
 			state.unsaved.insert(execution);
 		}
@@ -698,9 +761,7 @@ impl Agent {
 				record.stage = Stage::Produced;
 				record.changed = unix_seconds();
 				record.note = detail.unwrap_or_default();
-				if let Err(error) =
-					self.0.journal.write(&Batch { records: vec![&record], heartbeat: None })
-				{
+				if let Err(error) = self.write(&Batch { records: vec![&record], heartbeat: None }) {
 					tracing::error!(%execution, %error, "the result cannot be stored; the job will be done again");
 					live.failed_at = Some(Instant::now());
 					work.set_phase(Phase::Failed(error.to_string()));
@@ -829,7 +890,9 @@ impl Agent {
 
 	/// Forgets old things: finished executions, surplus contents. Notices whether the disk is full. Blocking.
 	pub fn tidy(&self, keep: Duration) {
-		if let Err(error) = self.0.journal.prune(unix_seconds().saturating_sub(keep.as_secs())) {
+		let before = unix_seconds().saturating_sub(keep.as_secs());
+		self.0.guests.prune(before);
+		if let Err(error) = self.0.journal.prune(before) {
 			tracing::error!(%error, "the journal cannot be tidied");
 		}
 		if let Err(error) = self.0.runner.store().tidy() {

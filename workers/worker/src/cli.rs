@@ -3,6 +3,7 @@
 use std::{io::IsTerminal, net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
+use io_mesh::lanes::LANES;
 use io_primitives::Balance;
 use sp_core::{H256, crypto::Ss58Codec};
 use tracing_subscriber::EnvFilter;
@@ -125,6 +126,17 @@ struct NetworkArgs {
 	/// Genesis hash of the chain [default: that of the first node met]
 	#[arg(long, env = "IO_WORKER_GENESIS", value_name = "HASH")]
 	genesis: Option<String>,
+	/// Relay of the mesh at which this worker waits, with the pin of its certificate if it has one; two are best
+	#[arg(
+		long = "relay",
+		env = "IO_WORKER_RELAYS",
+		value_name = "URL[#PIN]",
+		value_delimiter = ','
+	)]
+	relays: Vec<String>,
+	/// Service that the requester of a job may reach through the mesh while this worker has accepted the job, such as ssh=22
+	#[arg(long, env = "IO_WORKER_EXPOSE", value_name = "NAME=PORT", value_delimiter = ',')]
+	expose: Vec<String>,
 	/// Programs that run at the same time
 	#[arg(long, env = "IO_WORKER_CAPACITY", value_name = "N")]
 	capacity: Option<u8>,
@@ -155,6 +167,12 @@ impl NetworkArgs {
 		}
 		if let Some(capacity) = self.capacity {
 			config.capacity = capacity;
+		}
+		if !self.relays.is_empty() {
+			config.mesh.relays.clone_from(&self.relays);
+		}
+		if !self.expose.is_empty() {
+			config.mesh.expose.clone_from(&self.expose);
 		}
 		config.fetch.allow_private_addresses |= self.allow_private_addresses;
 	}
@@ -300,15 +318,19 @@ pub fn run(cli: Cli) -> Result<ExitCode, Error> {
 				"Keystore written to {}. Back it up with its passphrase: nobody can restore it.",
 				path.display()
 			);
-			show_keys(&keys.public(), false)
+			show_keys(&keys.public(), Some(&keys), false)
 		},
 		Command::Keys(KeysCommand::Show { passphrase, json }) => {
 			let path = config.keystore_path();
-			let public = match passphrase.source() {
-				Some(source) => keystore::open(&path, &source.read()?)?.public(),
+			let keys = match passphrase.source() {
+				Some(source) => Some(keystore::open(&path, &source.read()?)?),
+				None => None,
+			};
+			let public = match &keys {
+				Some(keys) => keys.public(),
 				None => keystore::public_keys(&path)?,
 			};
-			show_keys(&public, json)
+			show_keys(&public, keys.as_ref(), json)
 		},
 		Command::Register(args) => register(config, &args),
 		Command::Status { gateway, json } => {
@@ -347,7 +369,7 @@ fn register(mut config: Config, args: &RegisterArgs) -> Result<ExitCode, Error> 
 		class: args.class,
 		ask_per_unit: args.ask,
 		capacity: config.capacity,
-		endpoints: vec![config.public_url(config.content.listen)],
+		endpoints: registration::endpoints(&config, &keys)?,
 	};
 	let made = registration::sign(&keys, genesis, &operator, &offer)?;
 	match &args.output {
@@ -393,18 +415,32 @@ fn find_genesis(config: &Config, worker: io_primitives::WorkerKey) -> Result<H25
 	Err(Error::NoGenesis)
 }
 
-fn show_keys(public: &keystore::PublicKeys, json: bool) -> Result<ExitCode, Error> {
+/// Shows the public keys; those of endpoints only if the keystore is open.
+fn show_keys(
+	public: &keystore::PublicKeys,
+	keys: Option<&keystore::Keys>,
+	json: bool,
+) -> Result<ExitCode, Error> {
 	let worker = format!("0x{}", hex::encode(public.worker.0));
 	let x25519 = format!("0x{}", hex::encode(public.x25519));
 	let address = public.worker.to_ss58check();
+	let endpoints: Vec<String> = keys
+		.iter()
+		.flat_map(|keys| (0..LANES).map(|lane| keys.identity().endpoint(lane).to_string()))
+		.collect();
 	if json {
 		return print_json(&serde_json::json!({
 			"worker_key": worker,
 			"address": address,
 			"x25519": x25519,
+			"endpoints": endpoints,
 		}));
 	}
-	print(&format!("worker key  {worker}\naddress     {address}\nx25519      {x25519}"))
+	let mut text = format!("worker key  {worker}\naddress     {address}\nx25519      {x25519}");
+	for endpoint in endpoints {
+		text.push_str(&format!("\nendpoint    {endpoint}"));
+	}
+	print(&text)
 }
 
 fn start_log(config: &Config) -> Result<(), Error> {

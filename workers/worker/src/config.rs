@@ -1,11 +1,13 @@
 //! Settings: a TOML file, overridden by flags and environment variables.
 
 use std::{
+	collections::BTreeSet,
 	net::SocketAddr,
 	path::{Path, PathBuf},
 	time::Duration,
 };
 
+use io_mesh::{ListedRelay, address::MAX_LANES, lanes::NamedRelay};
 use serde::{Deserialize, Serialize};
 use sp_core::H256;
 
@@ -68,6 +70,8 @@ pub struct Config {
 	pub content: Content,
 	/// How programs and inputs are fetched.
 	pub fetch: Fetch,
+	/// The mesh.
+	pub mesh: Mesh,
 	/// How programs run.
 	pub run: Run,
 	/// How devices prove their computing power.
@@ -136,6 +140,52 @@ pub struct Fetch {
 	pub rounds: u32,
 }
 
+/// The mesh.
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
+#[serde(default, deny_unknown_fields)]
+pub struct Mesh {
+	/// Relays at which this worker waits, `URL` or `URL#PIN`.
+	pub relays: Vec<String>,
+	/// Whether links may leave the relay and go straight from machine to machine.
+	pub direct: bool,
+	/// HTTP proxy through which relays are reached.
+	pub proxy: Option<String>,
+	/// Services for requesters of running jobs, `NAME=PORT`.
+	pub expose: Vec<String>,
+}
+
+impl Mesh {
+	/// The relays that the owner has set.
+	pub fn relays(&self) -> Result<Vec<ListedRelay>, Error> {
+		let relays: Vec<ListedRelay> = self
+			.relays
+			.iter()
+			.map(|text| match text.parse::<NamedRelay>() {
+				Ok(relay) => Ok(relay.listed()),
+				Err(e) => Err(bad("mesh.relays", format!("`{text}`: {e}"))),
+			})
+			.collect::<Result<_, _>>()?;
+		if relays.len() > MAX_LANES {
+			return Err(bad("mesh.relays", format!("at most {MAX_LANES} are possible")));
+		}
+		Ok(relays)
+	}
+
+	/// The ports of the exposed services.
+	pub fn ports(&self) -> BTreeSet<u16> {
+		self.expose.iter().filter_map(|text| Some(parse_service(text).ok()?.1)).collect()
+	}
+}
+
+/// Reads a service, such as `ssh=22`.
+pub fn parse_service(text: &str) -> Result<(String, u16), String> {
+	let wrong = || format!("`{text}` is no service; one looks like ssh=22");
+	let (name, port) = text.split_once('=').ok_or_else(wrong)?;
+	let port = port.parse().ok().filter(|port| *port > 0).ok_or_else(wrong)?;
+	let good = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+	if good { Ok((name.to_owned(), port)) } else { Err(wrong()) }
+}
+
 /// How programs run.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
 #[serde(default, deny_unknown_fields)]
@@ -201,6 +251,7 @@ impl Default for Config {
 			gateway: Gateway::default(),
 			content: Content::default(),
 			fetch: Fetch::default(),
+			mesh: Mesh::default(),
 			run: Run::default(),
 			attestation: Attestation::default(),
 			log: Log::default(),
@@ -243,6 +294,12 @@ impl Default for Fetch {
 			min_bytes_per_second: 1024,
 			rounds: 3,
 		}
+	}
+}
+
+impl Default for Mesh {
+	fn default() -> Self {
+		Mesh { relays: Vec::new(), direct: true, proxy: None, expose: Vec::new() }
 	}
 }
 
@@ -315,6 +372,10 @@ impl Config {
 		}
 		if self.fetch.rounds == 0 {
 			return Err(bad("fetch.rounds", "must be at least 1"));
+		}
+		self.mesh.relays()?;
+		for text in &self.mesh.expose {
+			parse_service(text).map_err(|problem| bad("mesh.expose", problem))?;
 		}
 		if self.run.max_seconds == 0 {
 			return Err(bad("run.max_seconds", "must be at least 1"));
@@ -452,6 +513,28 @@ mod tests {
 		}
 		let good = "[attestation]\ndevices = [\"cpu\", \"cuda:0\"]\nenabled = false";
 		toml::from_str::<Config>(good).unwrap().check().unwrap();
+	}
+
+	#[test]
+	fn should_refuse_when_relays_or_services_are_none() {
+		for text in [
+			"relays = [\"relay.example\"]",
+			"relays = [\"https://relay.example/#12\"]",
+			"relays = [\"http://a\", \"http://b\", \"http://c\", \"http://d\", \"http://e\"]",
+			"expose = [\"ssh\"]",
+			"expose = [\"ssh=0\"]",
+			"expose = [\"=22\"]",
+			"expose = [\"ssh=70000\"]",
+		] {
+			let config: Config = toml::from_str(&format!("[mesh]\n{text}")).unwrap();
+			let error = config.check().unwrap_err().to_string();
+			assert!(error.contains("mesh."), "{error}");
+		}
+		let good =
+			"[mesh]\nrelays = [\"https://relay.example\"]\nexpose = [\"ssh=22\", \"nb-1=8888\"]";
+		let config: Config = toml::from_str(good).unwrap();
+		config.check().unwrap();
+		assert_eq!(config.mesh.ports(), [22, 8888].into());
 	}
 
 	#[test]

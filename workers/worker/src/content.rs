@@ -20,6 +20,7 @@ use axum::{
 	response::{IntoResponse, Response},
 	routing::get,
 };
+use io_mesh::{ContentAt, PeerAddress};
 use io_primitives::Locator;
 use sp_core::H256;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
@@ -169,7 +170,10 @@ fn entries(folder: &Path) -> Result<Vec<Entry>, Error> {
 	let mut found = Vec::new();
 	for entry in fs::read_dir(folder).map_err(Error::io(folder))? {
 		let entry = entry.map_err(Error::io(folder))?;
-		let Some(hash) = entry.file_name().to_str().and_then(parse_name) else { continue };
+		let name = entry.file_name();
+		// What belongs to a content has its name and an ending.
+		let stem = name.to_str().and_then(|name| name.split('.').next());
+		let Some(hash) = stem.and_then(parse_name) else { continue };
 		// It may have been removed meanwhile.
 		let Ok(meta) = entry.metadata() else { continue };
 		let used = meta.modified().unwrap_or(SystemTime::UNIX_EPOCH);
@@ -211,6 +215,11 @@ impl Store {
 	/// Where a download is collected.
 	pub fn partial_path(&self, hash: H256) -> PathBuf {
 		self.0.root.join("partial").join(name(hash))
+	}
+
+	/// Where a download through the mesh is collected, which need not come from front to back.
+	pub fn mesh_partial_path(&self, hash: H256) -> PathBuf {
+		self.0.root.join("partial").join(format!("{}.mesh", name(hash)))
 	}
 
 	/// A fresh empty folder for one run. A run that was called off may still be busy in an older one.
@@ -383,10 +392,36 @@ pub fn hash_file(path: &Path) -> io::Result<H256> {
 	Ok(H256(*hasher.finalize().as_bytes()))
 }
 
-/// Where an output can be fetched, for the reveal. Empty if the base URL is too long (the configuration prevents it).
-pub fn locator(public_url: &str, hash: H256) -> Locator {
-	let url = format!("{public_url}{PATH}{}", name(hash));
-	Locator::try_from(url.into_bytes()).unwrap_or_default()
+/// How requesters get outputs.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Place {
+	/// From the HTTP server with this base URL.
+	Http(String),
+	/// Through the mesh.
+	Mesh(PeerAddress),
+}
+
+impl Place {
+	/// Where an output can be fetched, for the reveal. Empty if the base URL is too long (the configuration prevents it).
+	pub fn locator(&self, hash: H256) -> Locator {
+		let text = match self {
+			Place::Http(url) => format!("{url}{PATH}{}", name(hash)),
+			Place::Mesh(peer) => {
+				let at = ContentAt { peer: peer.clone(), hash: Some(hash.0) };
+				at.fitting(Locator::bound()).unwrap_or_default()
+			},
+		};
+		Locator::try_from(text.into_bytes()).unwrap_or_default()
+	}
+}
+
+impl std::fmt::Display for Place {
+	fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+		match self {
+			Place::Http(url) => f.write_str(url),
+			Place::Mesh(peer) => write!(f, "{peer}"),
+		}
+	}
 }
 
 /// The HTTP server of outputs: `GET` and `HEAD` of `/v1/content/<hash>`, with `Range`.
@@ -567,6 +602,22 @@ mod tests {
 		file.set_modified(SystemTime::now() - Duration::from_secs(3601)).unwrap();
 		store.tidy().unwrap();
 		assert!(!kept.exists());
+	}
+
+	#[test]
+	fn should_forget_downloads_when_they_are_old() {
+		let folder = tempfile::tempdir().unwrap();
+		let store = store(folder.path());
+		let hash = H256::repeat_byte(1);
+		let record = store.mesh_partial_path(hash).with_extension("mesh.chunks");
+		for path in [store.partial_path(hash), store.mesh_partial_path(hash), record] {
+			let file = fs::File::create(&path).unwrap();
+			store.tidy().unwrap();
+			assert!(path.exists());
+			file.set_modified(SystemTime::now() - Duration::from_secs(25 * 3600)).unwrap();
+			store.tidy().unwrap();
+			assert!(!path.exists());
+		}
 	}
 
 	#[test]

@@ -8,6 +8,7 @@ use std::{
 };
 
 use io_executor::Executor;
+use io_mesh::RelayList;
 use io_primitives::WorkerKey;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -15,13 +16,14 @@ use crate::{
 	agent::{Agent, Settings},
 	attest::{self, Attester, product::Products},
 	config::{self, Config, MIB},
-	content::{self, Bounds, Store},
+	content::{self, Bounds, Place, Store},
 	devices, direct,
 	fetch::{self, Fetcher},
 	gateway,
 	journal::{self, Journal},
 	kernel::{CpuDevice, Kernels},
 	keystore::Keys,
+	mesh::{self, guests::Guests},
 	metrics::Metrics,
 	net::{BindError, Guarded, bind},
 	runner::Runner,
@@ -71,6 +73,9 @@ pub enum Error {
 	/// A device that proves its power.
 	#[error(transparent)]
 	Devices(#[from] devices::Error),
+	/// The mesh.
+	#[error("the mesh: {0}")]
+	Mesh(#[from] io_mesh::Error),
 	/// A port.
 	#[error(transparent)]
 	Bind(#[from] BindError),
@@ -168,20 +173,30 @@ pub async fn run(config: Config, keys: Keys) -> Result<(), Error> {
 		tracing::info!(execution = %record.execution, stage = ?record.stage, "going on");
 	}
 	let store = open_store(&config)?;
-	let fetcher = Fetcher::new(config.fetch.clone(), store.clone())?;
 	let executor = make_executor(&config)?;
 	let gateway_socket = bind("gateway", config.gateway.listen).await?;
-	let content_socket = bind("content server", config.content.listen).await?;
 	let system = |what| move |source| Error::System { what, source };
-	let content_bound = content_socket.local_addr().map_err(system("content server"))?;
 	let gateway_bound = gateway_socket.local_addr().map_err(system("gateway"))?;
-	let public_url = config.public_url(content_bound);
-	if config.content.public_url.is_none() {
+	let guests = Guests::default();
+	let node = join_mesh(&config, &keys, &guests, &store).await?;
+	let (outputs, content_socket) = match &node {
+		// Nobody could reach the server of outputs.
+		Some(node) if config.content.public_url.is_none() => {
+			(Place::Mesh(node.address().clone()), None)
+		},
+		_ => {
+			let socket = bind("content server", config.content.listen).await?;
+			let bound = socket.local_addr().map_err(system("content server"))?;
+			(Place::Http(config.public_url(bound)), Some(socket))
+		},
+	};
+	if node.is_none() && config.content.public_url.is_none() {
 		tracing::warn!(
-			url = public_url,
-			"content.public_url is not set: only this machine can fetch outputs"
+			url = %outputs,
+			"neither content.public_url nor mesh.relays is set: only this machine can fetch outputs"
 		);
 	}
+	let fetcher = Fetcher::new(config.fetch.clone(), store.clone(), node.clone())?;
 	if config.fetch.allow_private_addresses {
 		tracing::warn!(
 			"fetch.allow_private_addresses is set: jobs may reach into this machine's network"
@@ -191,21 +206,26 @@ pub async fn run(config: Config, keys: Keys) -> Result<(), Error> {
 	let attester = make_attester(&config, keys.clone())?;
 	let kernels = make_kernels(&config, keys.worker());
 	let (capacity, run) = (config.capacity, config.run.clone());
-	let runner = Runner::new(executor, kernels, store.clone(), fetcher, capacity, run);
+	let runner =
+		Runner::new(executor, kernels, keys.clone(), store.clone(), fetcher, capacity, run);
 	let settings = Settings {
 		capacity: config.capacity,
 		accept_margin: config.chain.accept_margin_blocks,
-		public_url: public_url.clone(),
+		outputs: outputs.clone(),
 	};
 	let agent = Agent::new(
 		keys,
 		journal,
 		opened.live,
+		guests,
 		runner,
 		Metrics::default(),
 		settings,
 		tokio::runtime::Handle::current(),
 	)?;
+	if let Some(node) = &node {
+		node.attach(agent.clone());
+	}
 	check_disk(&agent).await;
 
 	let mut terminate = signal(SignalKind::terminate()).map_err(system("SIGTERM"))?;
@@ -214,13 +234,20 @@ pub async fn run(config: Config, keys: Keys) -> Result<(), Error> {
 	let mut gateway_server = tokio::spawn(
 		axum::serve(
 			gateway_guard,
-			gateway::router(agent.clone(), attester.clone(), config.gateway.allow_remote),
+			gateway::router(
+				agent.clone(),
+				attester.clone(),
+				node.as_ref().map(|node| node.metrics().clone()),
+				config.gateway.allow_remote,
+			),
 		)
 		.into_future(),
 	);
-	let content_guard = Guarded::new(content_socket, config.content.max_connections, IDLE);
-	let mut content_server =
-		tokio::spawn(axum::serve(content_guard, content::router(store)).into_future());
+	let mut content_server = tokio::spawn(async move {
+		let Some(socket) = content_socket else { return std::future::pending().await };
+		let guard = Guarded::new(socket, config.content.max_connections, IDLE);
+		axum::serve(guard, content::router(store)).await
+	});
 	let direct = config.chain.rpc.clone().map(|url| {
 		let after = Duration::from_secs(config.chain.rpc_after_seconds);
 		tokio::spawn(direct::run(agent.clone(), attester.clone(), url, after))
@@ -228,7 +255,7 @@ pub async fn run(config: Config, keys: Keys) -> Result<(), Error> {
 	tracing::info!(
 		worker = %agent.worker(),
 		gateway = %gateway_bound,
-		outputs = public_url,
+		%outputs,
 		data = %config.data_dir.display(),
 		"io-worker {} runs",
 		env!("CARGO_PKG_VERSION")
@@ -296,8 +323,28 @@ pub async fn run(config: Config, keys: Keys) -> Result<(), Error> {
 	}
 	gateway_server.abort();
 	content_server.abort();
+	if let Some(node) = node {
+		node.close().await;
+	}
 	tracing::info!("stopped; unfinished jobs go on at the next start");
 	Ok(())
+}
+
+/// Joins the mesh, if the settings name relays.
+async fn join_mesh(
+	config: &Config,
+	keys: &Keys,
+	guests: &Guests,
+	store: &Store,
+) -> Result<Option<Arc<mesh::Node>>, Error> {
+	let relays = config.mesh.relays()?;
+	if relays.is_empty() {
+		return Ok(None);
+	}
+	let (guests, store) = (guests.clone(), store.clone());
+	let list = RelayList::new(relays.clone());
+	let node = mesh::Node::start(&config.mesh, &relays, list, keys.identity(), guests, store);
+	Ok(Some(Arc::new(node.await?)))
 }
 
 /// Lets devices pause while a program of a job runs, or waits to.

@@ -1,4 +1,4 @@
-//! Fetching programs and inputs over HTTP, from sources that nobody trusts.
+//! Fetching programs and inputs over HTTP or the mesh, from sources that nobody trusts.
 //!
 //! Data is streamed to disk, with its length and its BLAKE3 checked; an interrupted download goes on where it
 //! stopped; a source that is too slow, too long or wrong is left for the next. Neither a URL nor a redirect may lead to private addresses,
@@ -16,6 +16,10 @@ use std::{
 };
 
 use futures::StreamExt;
+use io_mesh::{
+	ContentAt,
+	blob::{self, FetchConfig},
+};
 use io_primitives::Locators;
 use reqwest::{StatusCode, Url, header, redirect};
 use sp_core::H256;
@@ -24,6 +28,7 @@ use tokio::io::AsyncWriteExt;
 use crate::{
 	config,
 	content::{self, Store},
+	mesh::Node,
 	net,
 };
 
@@ -57,8 +62,14 @@ pub enum Error {
 /// What is wrong with one source.
 #[derive(thiserror::Error, Debug)]
 enum Fault {
-	#[error("is not an HTTP URL")]
+	#[error("is neither an HTTP URL nor an address of the mesh")]
 	NotHttp,
+	#[error("is in the mesh, of which this worker is no part: set mesh.relays")]
+	NoMesh,
+	#[error("waits only at relays that this worker does not know")]
+	UnknownRelay,
+	#[error("{0}")]
+	Mesh(io_mesh::Error),
 	#[error("points to the private address {0}; set fetch.allow_private_addresses to allow that")]
 	Private(String),
 	#[error("{0}")]
@@ -209,12 +220,17 @@ pub struct Fetcher {
 	client: reqwest::Client,
 	store: Store,
 	settings: config::Fetch,
+	mesh: Option<Arc<Node>>,
 	received: Arc<AtomicU64>,
 }
 
 impl Fetcher {
-	/// Makes a fetcher.
-	pub fn new(settings: config::Fetch, store: Store) -> Result<Fetcher, Error> {
+	/// Makes a fetcher. Without a node of the mesh it fetches over HTTP only.
+	pub fn new(
+		settings: config::Fetch,
+		store: Store,
+		mesh: Option<Arc<Node>>,
+	) -> Result<Fetcher, Error> {
 		let allow_private = settings.allow_private_addresses;
 		let policy = redirect::Policy::custom(move |attempt| {
 			match may_follow(attempt.url(), attempt.previous().len(), allow_private) {
@@ -233,7 +249,7 @@ impl Fetcher {
 			builder = builder.dns_resolver(Arc::new(PublicOnly));
 		}
 		let client = builder.build().map_err(Error::Client)?;
-		Ok(Fetcher { client, store, settings, received: Arc::default() })
+		Ok(Fetcher { client, store, settings, mesh, received: Arc::default() })
 	}
 
 	/// Bytes received since the start.
@@ -268,11 +284,16 @@ impl Fetcher {
 			reasons.clear();
 			for source in &wanted.sources {
 				let text = String::from_utf8_lossy(source).into_owned();
-				match self.try_source(&text, wanted, &part, progress).await {
-					Ok(()) => {
+				let complete = if ContentAt::is_one(&text) {
+					self.try_mesh(&text, wanted, progress).await
+				} else {
+					self.try_source(&text, wanted, &part, progress).await.map(|()| part.clone())
+				};
+				match complete {
+					Ok(complete) => {
 						let store = self.store.clone();
 						let path = blocking(move || {
-							let path = store.keep_cached(hash, &part)?;
+							let path = store.keep_cached(hash, &complete)?;
 							store.tidy()?;
 							Ok(path)
 						});
@@ -296,6 +317,48 @@ impl Fetcher {
 			}
 		}
 		Err(Error::Failed { hash: wanted.hash, reasons })
+	}
+
+	/// Fetches from a peer of the mesh. Each chunk is proven by the content's hash, so what has come stays for the next source.
+	async fn try_mesh(
+		&self,
+		source: &str,
+		wanted: &Wanted,
+		progress: &Progress,
+	) -> Result<PathBuf, Fault> {
+		let node = self.mesh.as_ref().ok_or(Fault::NoMesh)?;
+		let at: ContentAt = source.parse().map_err(Fault::Mesh)?;
+		let hash = wanted.hash.0;
+		if let Some(other) = at.hash.filter(|other| *other != hash) {
+			return Err(Fault::Hash(H256(other)));
+		}
+		let connect = Duration::from_secs(self.settings.connect_seconds);
+		let stall = Duration::from_secs(self.settings.stall_seconds);
+		let session = node.session(&at.peer, connect + stall).ok_or(Fault::UnknownRelay)?;
+		session.ready(connect).await.map_err(Fault::Mesh)?;
+		let content = match wanted.length {
+			Length::Exactly(size) => blob::Content { hash, size },
+			Length::AtMost(most) => {
+				blob::describe(&session, hash, most).await.map_err(Fault::Mesh)?
+			},
+		};
+		progress.total.store(content.size, Ordering::Relaxed);
+		let store = self.store.clone();
+		drop(blocking(move || store.reserve(content.size)).await.map_err(Fault::Local)?);
+		let to = self.store.mesh_partial_path(wanted.hash);
+		let config = FetchConfig { patience: stall };
+		let fetched = blob::fetch_watched(&[&session], content, &to, config, &progress.done).await;
+		match fetched {
+			Ok(report) => {
+				let fresh = content.size.saturating_sub(report.resumed);
+				self.received.fetch_add(fresh, Ordering::Relaxed);
+				Ok(to)
+			},
+			Err(io_mesh::Error::Io(source)) if content::is_full(&source) => {
+				Err(Fault::Local(content::Error::Io { path: to, source }))
+			},
+			Err(error) => Err(Fault::Mesh(error)),
+		}
 	}
 
 	async fn try_source(

@@ -32,10 +32,16 @@ use crate::{
 struct Worker {
 	agent: Agent,
 	attester: Attester,
+	mesh: Option<io_mesh::metrics::Metrics>,
 }
 
 /// The gateway of a worker. With `any_host` it may be called by other names than `localhost` and addresses.
-pub fn router(agent: Agent, attester: Attester, any_host: bool) -> Router {
+pub fn router(
+	agent: Agent,
+	attester: Attester,
+	mesh: Option<io_mesh::metrics::Metrics>,
+	any_host: bool,
+) -> Router {
 	Router::new()
 		.route(SYNC_PATH, post(sync))
 		.route(ATTEST_PATH, post(attest))
@@ -43,7 +49,7 @@ pub fn router(agent: Agent, attester: Attester, any_host: bool) -> Router {
 		.route("/metrics", get(show_metrics))
 		.layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES))
 		.layer(middleware::from_fn(move |request, next| no_browsers(any_host, request, next)))
-		.with_state(Worker { agent, attester })
+		.with_state(Worker { agent, attester, mesh })
 }
 
 async fn no_browsers(any_host: bool, request: Request, next: Next) -> Response {
@@ -108,7 +114,7 @@ async fn sync(State(worker): State<Worker>, body: Bytes) -> Response {
 }
 
 async fn attest(State(worker): State<Worker>, body: Bytes) -> Response {
-	let Worker { agent, attester } = worker;
+	let Worker { agent, attester, .. } = worker;
 	let runner = agent.runner().clone();
 	let sync = move |request: &AttestRequest<AccountId>| {
 		let own = attester.worker();
@@ -159,7 +165,7 @@ async fn show_status(State(worker): State<Worker>) -> Json<Status> {
 }
 
 async fn show_metrics(State(worker): State<Worker>) -> Response {
-	match metrics::render(&worker.agent, &worker.attester) {
+	match metrics::render(&worker.agent, &worker.attester, worker.mesh.as_ref()) {
 		Ok(text) => {
 			let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 			([(header::CONTENT_TYPE, kind)], text).into_response()

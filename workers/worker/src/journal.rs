@@ -9,7 +9,8 @@ pub(crate) mod file;
 use std::path::{Path, PathBuf};
 
 use codec::{Decode, DecodeAll, Encode};
-use io_primitives::{BlockNumber, JobId, ReplicaId, SignedWorkerCall, WorkerKey};
+use io_mesh::seal::SealedKey;
+use io_primitives::{AccountId, BlockNumber, JobId, ReplicaId, SignedWorkerCall, WorkerKey};
 use redb::{ReadableDatabase, ReadableTable, ReadableTableMetadata};
 use serde::Serialize;
 use sp_core::H256;
@@ -19,7 +20,9 @@ use file::{DAMAGED, Damage, File, META, RECORDS};
 const HEARTBEAT: &str = "heartbeat";
 
 /// Version of a record's encoding.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+/// The version before, which had no [`Guest`].
+const WITHOUT_GUEST: u8 = 1;
 /// Most records of finished executions.
 const MAX_FINAL: usize = 10_000;
 
@@ -138,6 +141,17 @@ pub struct Produced {
 	pub salt: [u8; 32],
 }
 
+/// Who asked for an execution, as the mesh has to know it: for as long as there is an output to fetch.
+#[derive(Encode, Decode, Clone, PartialEq, Eq, Debug)]
+pub struct Guest {
+	/// The requester.
+	pub account: AccountId,
+	/// Keys of the endpoints at which the job says that program and input are.
+	pub endpoints: Vec<[u8; 32]>,
+	/// The key of the sealed input, sealed to this worker, once the requester has handed it out.
+	pub input_key: Option<SealedKey>,
+}
+
 /// All that is remembered of one execution.
 #[derive(Encode, Decode, Clone, PartialEq, Eq, Debug)]
 pub struct Record {
@@ -160,6 +174,8 @@ pub struct Record {
 	pub changed: u64,
 	/// The last trouble, in words.
 	pub note: String,
+	/// Who asked for it; not known of records that an earlier version wrote.
+	pub guest: Option<Guest>,
 }
 
 impl Record {
@@ -175,6 +191,7 @@ impl Record {
 			since: now,
 			changed: now,
 			note: String::new(),
+			guest: None,
 		}
 	}
 
@@ -183,8 +200,12 @@ impl Record {
 	}
 
 	fn from_bytes(bytes: &[u8]) -> Result<Record, String> {
-		let mut body = file::unseal(VERSION, bytes)?;
-		Record::decode_all(&mut body).map_err(|e| e.to_string())
+		let body = match bytes.first() {
+			// The guest is the last field: none.
+			Some(&WITHOUT_GUEST) => [file::unseal(WITHOUT_GUEST, bytes)?, &[0]].concat(),
+			_ => file::unseal(VERSION, bytes)?.to_vec(),
+		};
+		Record::decode_all(&mut &body[..]).map_err(|e| e.to_string())
 	}
 }
 
@@ -300,6 +321,21 @@ impl Journal {
 		})
 	}
 
+	/// All finished records, for what is still to be had of them.
+	pub fn finished(&self) -> Result<Vec<Record>, Error> {
+		self.0.with(|db| {
+			let mut found = Vec::new();
+			for entry in db.begin_read()?.open_table(RECORDS)?.iter()? {
+				let (_, value) = entry?;
+				match Record::from_bytes(value.value()) {
+					Ok(record) if record.stage == Stage::Final => found.push(record),
+					_ => {},
+				}
+			}
+			Ok(found)
+		})
+	}
+
 	/// Stores everything in one durable transaction.
 	pub fn write(&self, batch: &Batch<'_>) -> Result<(), Error> {
 		if batch.records.is_empty() && batch.heartbeat.is_none() {
@@ -396,6 +432,20 @@ mod tests {
 		let (journal, opened) = open(&path);
 		assert_eq!(opened.live, vec![written.clone()]);
 		assert_eq!(journal.get(written.execution).unwrap(), Some(written));
+	}
+
+	#[test]
+	fn should_read_records_when_an_earlier_version_wrote_them() {
+		let mut record = record(7, Stage::Accepted);
+		let bytes = record.encode();
+		let old = file::seal(WITHOUT_GUEST, &bytes[..bytes.len() - 1]);
+		assert_eq!(Record::from_bytes(&old).unwrap(), record);
+		record.guest = Some(Guest {
+			account: AccountId::from([1; 32]),
+			endpoints: vec![[2; 32]],
+			input_key: Some([3; 80]),
+		});
+		assert_eq!(Record::from_bytes(&record.to_bytes()).unwrap(), record);
 	}
 
 	#[test]

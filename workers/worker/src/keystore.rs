@@ -11,6 +11,10 @@ use std::{
 };
 
 use io_client::sealed::{self, Cost, PassphraseKey, SealError};
+use io_mesh::{
+	lanes::Identity,
+	seal::{ContentKey, Purpose, SealedKey},
+};
 use io_primitives::{
 	BlockNumber, SignedWorkerCall, WorkerCall, WorkerKey,
 	attestation::{AttestationCall, SignedAttestation},
@@ -125,6 +129,7 @@ pub struct Keys {
 	pair: schnorrkel::Keypair,
 	/// Secret from which the salts of commitments come.
 	salt_key: Zeroizing<[u8; 32]>,
+	identity: Identity,
 	x25519: x25519_dalek::StaticSecret,
 }
 
@@ -143,6 +148,7 @@ impl Keys {
 			// As sp_core::sr25519 expands seeds, so that the same secret gives the same key in every tool.
 			pair: secret.expand_to_keypair(schnorrkel::ExpansionMode::Ed25519),
 			salt_key: Zeroizing::new(blake3::derive_key("io-worker commitment salt v1", mini)),
+			identity: Identity::new(blake3::derive_key("io-worker mesh identity v1", mini)),
 			x25519: x25519_dalek::StaticSecret::from(x25519),
 		})
 	}
@@ -158,6 +164,20 @@ impl Keys {
 			worker: self.worker(),
 			x25519: x25519_dalek::PublicKey::from(&self.x25519).to_bytes(),
 		}
+	}
+
+	/// The keys of this worker's endpoints in the mesh.
+	pub fn identity(&self) -> &Identity {
+		&self.identity
+	}
+
+	/// Opens the key of a content that was sealed to this worker.
+	pub fn open_key(
+		&self,
+		sealed: &SealedKey,
+		purpose: &Purpose,
+	) -> Result<ContentKey, io_mesh::seal::Error> {
+		ContentKey::open(sealed, self.x25519.as_bytes(), purpose)
 	}
 
 	fn sign(&self, message: &[u8]) -> sr25519::Signature {

@@ -16,10 +16,12 @@ pub mod gateway;
 pub mod journal;
 pub mod kernel;
 pub mod keystore;
+pub mod mesh;
 pub mod metrics;
 pub mod net;
 pub mod registration;
 pub mod runner;
+mod sealing;
 pub mod status;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -61,7 +61,11 @@ pub fn stage_name(stage: Stage) -> &'static str {
 }
 
 /// Everything in the text format of Prometheus (OpenMetrics).
-pub fn render(agent: &Agent, attester: &Attester) -> Result<String, std::fmt::Error> {
+pub fn render(
+	agent: &Agent,
+	attester: &Attester,
+	mesh: Option<&io_mesh::metrics::Metrics>,
+) -> Result<String, std::fmt::Error> {
 	let mut registry = Registry::with_prefix("io_worker");
 	let metrics = agent.metrics();
 	for (name, help, counter) in [
@@ -117,6 +121,9 @@ pub fn render(agent: &Agent, attester: &Attester) -> Result<String, std::fmt::Er
 		gauge("disk_free_bytes", "Bytes free on the disk of the data folder", free);
 	}
 	attestation(&mut registry, &AttestStatus::of(attester));
+	if let Some(mesh) = mesh {
+		mesh.register(&mut registry);
+	}
 	let mut text = String::new();
 	encode(&mut text, &registry)?;
 	Ok(text)

@@ -1,10 +1,14 @@
 //! The file with which an operator registers this worker.
 
 use io_client::Registration;
+use io_mesh::ContentAt;
 use io_primitives::{AccountId, Balance, ClassId, Engines, Locator, Profile};
 use sp_core::{H256, crypto::Ss58Codec};
 
-use crate::keystore::Keys;
+use crate::{
+	config::{self, Config},
+	keystore::Keys,
+};
 
 /// Why there is no registration.
 #[derive(thiserror::Error, Debug)]
@@ -17,6 +21,27 @@ pub enum Error {
 	/// An endpoint is too long, or there are too many.
 	#[error("endpoint `{0}` is longer than 256 bytes, or there are more than 4")]
 	Endpoint(String),
+	/// The settings.
+	#[error(transparent)]
+	Config(#[from] config::Error),
+	/// The mesh.
+	#[error("the address in the mesh: {0}")]
+	Mesh(#[from] io_mesh::Error),
+}
+
+/// Where the worker with these settings and keys can be reached: in the mesh, over HTTP, or both.
+pub fn endpoints(config: &Config, keys: &Keys) -> Result<Vec<String>, Error> {
+	let relays = config.mesh.relays()?;
+	let mut endpoints = Vec::new();
+	if !relays.is_empty() {
+		let at = ContentAt { peer: keys.identity().address(&relays)?, hash: None };
+		let text = at.fitting(Locator::bound()).ok_or(Error::Endpoint(at.to_string()))?;
+		endpoints.push(text);
+	}
+	if relays.is_empty() || config.content.public_url.is_some() {
+		endpoints.push(config.public_url(config.content.listen));
+	}
+	Ok(endpoints)
 }
 
 /// Reads an address in either form.

@@ -9,6 +9,7 @@ use std::{
 
 use io_client::matmul::InputError;
 use io_executor::{Control, Executor, Limits, Task};
+use io_mesh::seal::{self, SealedKey};
 use io_primitives::{JobSpec, MAX_INPUT_BYTES, MAX_PROGRAM_BYTES, Program, Verification};
 use serde::Serialize;
 use sp_core::H256;
@@ -20,7 +21,9 @@ use crate::{
 	fetch::{self, Fetcher, Length, Progress, Wanted},
 	journal::Execution,
 	kernel::{self, Kernels},
+	keystore::Keys,
 	lock,
+	sealing::{self, Opened},
 };
 
 /// Longest pause between two tries to fetch what an accepted job needs.
@@ -44,6 +47,9 @@ pub enum Failure {
 	/// A kernel's input cannot be read, or nothing can be made of it here.
 	#[error(transparent)]
 	Input(#[from] InputError),
+	/// The sealed input does not open.
+	#[error("the sealed input: {0}")]
+	Sealed(#[from] seal::Error),
 	/// A device failed.
 	#[error("{0}")]
 	Device(String),
@@ -115,6 +121,8 @@ pub struct Work {
 	pub input: Progress,
 	control: Control,
 	accepted: watch::Sender<bool>,
+	/// Key of the sealed input.
+	input_key: watch::Sender<Option<SealedKey>>,
 	cancel: CancellationToken,
 }
 
@@ -126,6 +134,7 @@ impl Default for Work {
 			input: Progress::default(),
 			control: Control::new(),
 			accepted: watch::Sender::new(false),
+			input_key: watch::Sender::new(None),
 			cancel: CancellationToken::new(),
 		}
 	}
@@ -145,6 +154,16 @@ impl Work {
 	/// Tells it that the chain saw our acceptance, so that it may run.
 	pub fn accept(&self) {
 		self.accepted.send_if_modified(|accepted| !std::mem::replace(accepted, true));
+	}
+
+	/// Gives it the key of its sealed input.
+	pub fn give_input_key(&self, key: SealedKey) {
+		self.input_key.send_replace(Some(key));
+	}
+
+	/// Whether it waits for the requester to hand out the key of the input.
+	pub fn lacks_input_key(&self, spec: &JobSpec) -> bool {
+		sealing::is_input_sealed(spec) && self.input_key.borrow().is_none()
 	}
 
 	/// Calls it off, whatever it does.
@@ -176,9 +195,9 @@ pub struct Output {
 	pub exit_code: i32,
 	/// Units used.
 	pub units: u64,
-	/// BLAKE3 of the output archive.
+	/// BLAKE3 of the output as it is shown: the archive, or the archive sealed to the requester.
 	pub output: H256,
-	/// Bytes of the output archive.
+	/// Bytes of that.
 	pub output_len: u64,
 	/// What stands for the output in the result's digest: the archive's hash, or what the chain can verify.
 	pub content: H256,
@@ -193,6 +212,7 @@ pub struct Runner {
 	kernels: Kernels,
 	/// Number of the parachain, once a node has said it.
 	para: Arc<watch::Sender<Option<u32>>>,
+	keys: Keys,
 	store: Store,
 	fetcher: Fetcher,
 	permits: Arc<Semaphore>,
@@ -205,6 +225,7 @@ impl Runner {
 	pub fn new(
 		executor: Executor,
 		kernels: Kernels,
+		keys: Keys,
 		store: Store,
 		fetcher: Fetcher,
 		capacity: u8,
@@ -212,7 +233,7 @@ impl Runner {
 	) -> Runner {
 		let permits = Arc::new(Semaphore::new(capacity.into()));
 		let para = Arc::new(watch::Sender::new(None));
-		Runner { executor, kernels, para, store, fetcher, permits, capacity, settings }
+		Runner { executor, kernels, para, keys, store, fetcher, permits, capacity, settings }
 	}
 
 	/// The kernels.
@@ -257,8 +278,10 @@ impl Runner {
 		};
 		if reason.is_some() {
 			reason
-		} else if spec.encryption.is_some() {
-			Some("this worker cannot seal outputs yet")
+		} else if spec.encryption.is_some() && spec.verification != Verification::Quorum {
+			Some("what the chain verifies cannot be sealed")
+		} else if spec.encryption.is_some_and(|key| !seal::is_usable(&key)) {
+			Some("nothing can be sealed to the requester's x25519 key")
 		} else if spec.input_len > MAX_INPUT_BYTES {
 			Some("the input is larger than 1 GiB")
 		} else {
@@ -301,7 +324,7 @@ impl Runner {
 		let mut accepted = work.accepted.subscribe();
 		let mut pause = Duration::from_secs(1);
 		let (program, input, _room) = loop {
-			match self.prepare(program, spec, work).await {
+			match self.prepare(genesis, execution, program, spec, work).await {
 				Ok(ready) => break ready,
 				Err(failure) if *accepted.borrow() => {
 					// Our bond is at stake now: try on until the chain takes the job away.
@@ -334,9 +357,12 @@ impl Runner {
 		loop {
 			let result = match (&program, &input) {
 				(Some(program), input) => {
-					self.execute(execution, spec, program, input.as_ref(), work).await
+					let input = input.as_ref().map(Opened::path);
+					self.execute(genesis, execution, spec, program, input, work).await
 				},
-				(None, Some(input)) => self.multiply(genesis, execution, spec, input, work).await,
+				(None, Some(input)) => {
+					self.multiply(genesis, execution, spec, input.path(), work).await
+				},
 				(None, None) => Err(Failure::Unsupported("kernels need an input")),
 			};
 			match result {
@@ -354,10 +380,12 @@ impl Runner {
 
 	async fn prepare(
 		&self,
+		genesis: H256,
+		execution: Execution,
 		program: Option<H256>,
 		spec: &JobSpec,
 		work: &Work,
-	) -> Result<(Option<PathBuf>, Option<PathBuf>, content::Reservation), Failure> {
+	) -> Result<(Option<PathBuf>, Option<Opened>, content::Reservation), Failure> {
 		let wanted_program = program.map(|hash| Wanted {
 			hash,
 			length: Length::AtMost(MAX_PROGRAM_BYTES),
@@ -371,6 +399,7 @@ impl Runner {
 		// The files of the program and the archive made of them, at the same time; kernels have no files.
 		let store = self.store.clone();
 		let bytes = spec.max_output.saturating_mul(if program.is_some() { 2 } else { 1 });
+		let bytes = bytes.saturating_add(sealing::extra_room(spec));
 		let room = blocking(move || Ok(store.reserve(bytes)?)).await?;
 		let input = async {
 			match spec.input_len {
@@ -385,20 +414,51 @@ impl Runner {
 			}
 		};
 		let (program, input) = tokio::try_join!(program, input)?;
+		let input = match input {
+			Some(sealed) if sealing::is_input_sealed(spec) => {
+				Some(self.open_input(genesis, execution, sealed, work).await?)
+			},
+			input => input.map(Opened::Plain),
+		};
 		Ok((program, input, room))
+	}
+
+	/// Waits for the key of the input, and opens it.
+	async fn open_input(
+		&self,
+		genesis: H256,
+		execution: Execution,
+		sealed: PathBuf,
+		work: &Work,
+	) -> Result<Opened, Failure> {
+		let mut given = work.input_key.subscribe();
+		let key = given
+			.wait_for(Option::is_some)
+			.await
+			.map_err(|e| Failure::Internal(e.to_string()))?
+			.ok_or_else(|| Failure::Internal("no key".into()))?;
+		let (keys, store) = (self.keys.clone(), self.store.clone());
+		blocking(move || {
+			let purpose = sealing::purpose(genesis, execution.job, seal::Sealed::Input);
+			let key = keys.open_key(&key, &purpose)?;
+			let folder = store.scratch(&format!("{}-input", execution.label()))?;
+			sealing::open_input(&key, &sealed, folder)
+		})
+		.await
 	}
 
 	async fn execute(
 		&self,
+		genesis: H256,
 		execution: Execution,
 		spec: &JobSpec,
 		program: &Path,
-		input: Option<&PathBuf>,
+		input: Option<&Path>,
 		work: &Work,
 	) -> Result<Output, Failure> {
 		let executor = self.executor.clone();
 		let store = self.store.clone();
-		let (program, input) = (program.to_path_buf(), input.cloned());
+		let (program, input) = (program.to_path_buf(), input.map(Path::to_path_buf));
 		let limits = Limits {
 			max_units: spec.max_units,
 			max_memory_mib: spec.max_memory,
@@ -407,6 +467,7 @@ impl Runner {
 		};
 		let args = spec.args.iter().map(|arg| arg.to_vec()).collect();
 		let control = work.control.clone();
+		let recipient = spec.encryption;
 		blocking(move || {
 			let scratch = store.scratch(&execution.label())?;
 			let task = Task {
@@ -418,14 +479,19 @@ impl Runner {
 			};
 			let result =
 				executor.execute(&task, &control).map_err(Failure::from).and_then(|done| {
-					let output = H256(done.output_hash);
-					store.keep_output(output, &done.output)?;
+					let archive = sealing::Archive {
+						path: done.output,
+						hash: H256(done.output_hash),
+						len: done.output_len,
+					};
+					let content = archive.hash;
+					let kept = archive.keep(&store, genesis, execution.job, recipient)?;
 					Ok(Output {
 						exit_code: done.exit_code,
 						units: done.units,
-						output,
-						output_len: done.output_len,
-						content: output,
+						output: kept.hash,
+						output_len: kept.len,
+						content,
 						detail: done.detail,
 					})
 				});
@@ -458,13 +524,17 @@ impl Runner {
 				scratch: &scratch,
 			};
 			let result = kernels.run(&task, &control).and_then(|done| {
-				let output = H256(done.archive.hash);
-				store.keep_output(output, &done.archive.path)?;
+				let archive = sealing::Archive {
+					path: done.archive.path,
+					hash: H256(done.archive.hash),
+					len: done.archive.len,
+				};
+				let kept = archive.keep(&store, genesis, execution.job, spec.encryption)?;
 				Ok(Output {
 					exit_code: done.exit_code,
 					units: done.units,
-					output,
-					output_len: done.archive.len,
+					output: kept.hash,
+					output_len: kept.len,
 					content: done.content,
 					detail: io_executor::exit_code::describe(done.exit_code).map(str::to_owned),
 				})

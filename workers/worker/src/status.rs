@@ -50,7 +50,7 @@ pub struct Status {
 	pub disk_free: Option<u64>,
 	/// Whether the disk is too full for new jobs.
 	pub disk_full: bool,
-	/// Base URL of outputs.
+	/// Base URL of outputs, or this worker's address in the mesh.
 	pub content_url: String,
 	/// Seconds since the worker started.
 	#[serde(default)]
@@ -108,7 +108,7 @@ impl Status {
 	pub fn of(agent: &Agent, attester: &Attester) -> Status {
 		let attestation = AttestStatus::of(attester);
 		let worker = agent.worker();
-		let content_url = agent.settings().public_url.clone();
+		let outputs = &agent.settings().outputs;
 		let disk_free = agent.runner().store().free().ok();
 		let last_sync_seconds = agent.last_sync().map(|age| age.as_secs());
 		agent.with_state(|state| Status {
@@ -160,17 +160,13 @@ impl Status {
 						units: produced.map(|p| p.units),
 						exit_code: produced.map(|p| p.exit_code),
 						output: produced.map(|p| {
-							format!(
-								"{content_url}{}{}",
-								crate::content::PATH,
-								hex::encode(p.output)
-							)
+							String::from_utf8_lossy(&outputs.locator(p.output)).into_owned()
 						}),
 						note: record.note.clone(),
 					}
 				})
 				.collect(),
-			content_url: content_url.clone(),
+			content_url: outputs.to_string(),
 		})
 	}
 

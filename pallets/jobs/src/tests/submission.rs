@@ -67,10 +67,15 @@ fn should_refuse_when_the_engine_is_not_supported() {
 }
 
 #[test]
-fn should_refuse_when_the_output_is_to_be_sealed() {
+fn should_take_sealed_jobs_only_when_a_quorum_decides() {
 	ExtBuilder::default().build_and_execute(|| {
-		let sealed = JobSpec { encryption: Some([1; 32]), ..spec() };
-		refuse(sealed, Error::SealedOutputUnsupported);
+		let sealed = |spec| JobSpec { encryption: Some([1; 32]), ..spec };
+		for verified in [dispute_spec(), product_spec()] {
+			refuse(sealed(verified), Error::SealedOutputUnsupported);
+		}
+		assert_ok!(IoJobs::quote(sealed(spec())));
+		let id = submit(sealed(spec()));
+		assert_eq!(Specs::<Runtime>::get(id).unwrap().encryption, Some([1; 32]));
 	});
 }
 

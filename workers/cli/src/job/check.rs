@@ -25,6 +25,7 @@ use super::{
 use crate::{
 	App,
 	error::{Error, Result},
+	mesh::Fetcher,
 	output::Output,
 };
 
@@ -44,6 +45,7 @@ pub(super) struct Checker {
 	input: Arc<Input>,
 	/// Whether private addresses are fine.
 	private: bool,
+	mesh: Fetcher,
 	output: Output,
 	/// The product that was checked, with whether it is right.
 	checked: Option<(Arc<Vec<i32>>, bool)>,
@@ -58,10 +60,11 @@ impl Checker {
 		record: Record,
 		input: Arc<Input>,
 		private: bool,
+		mesh: Fetcher,
 		app: &App,
 	) -> Self {
 		let (output, said) = (app.output, String::new());
-		Self { client, signer, record, input, private, output, checked: None, said }
+		Self { client, signer, record, input, private, mesh, output, checked: None, said }
 	}
 
 	/// Looks at a job on trial. If its product can be disputed and is wrong, that is proven to the chain at once. What cannot be
@@ -160,15 +163,16 @@ impl Checker {
 		for place in places {
 			// It is somebody else's text: no control characters on the terminal.
 			let name = place.escape_debug().to_string();
-			let (file, archive, _) = match download(place, self.private, self.output).await {
-				Ok(file) => file,
-				// This machine's fault, not the worker's.
-				Err(e @ Error::File { .. }) => return Err(e),
-				Err(e) => {
-					failures.push(format!("{name}: {e}"));
-					continue;
-				},
-			};
+			let (file, archive, _) =
+				match download(place, self.private, &self.mesh, self.output).await {
+					Ok(file) => file,
+					// This machine's fault, not the worker's.
+					Err(e @ Error::File { .. }) => return Err(e),
+					Err(e) => {
+						failures.push(format!("{name}: {e}"));
+						continue;
+					},
+				};
 			let (input, record) = (self.input.clone(), self.record.clone());
 			let genesis = self.client.genesis();
 			let read = blocking(move || {

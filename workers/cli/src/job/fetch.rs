@@ -10,6 +10,10 @@ use std::{
 use futures::StreamExt;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use io_client::Client;
+use io_mesh::{
+	ContentAt,
+	seal::{self, Purpose, Sealed},
+};
 use io_primitives::{AccountId, JobState, MAX_OUTPUT_BYTES, Outcome, digest::result_digest};
 use reqwest::{Url, redirect::Policy};
 use serde_json::json;
@@ -24,6 +28,7 @@ use super::{
 use crate::{
 	App, archive,
 	error::{Error, Result},
+	mesh::Fetcher,
 	output::{self, Output},
 	serve::size,
 };
@@ -43,6 +48,8 @@ pub(super) struct Options<'a> {
 	pub(super) allow_private: bool,
 	/// Where to fetch from, instead of where the workers say.
 	pub(super) from: &'a [String],
+	/// What fetches from the mesh.
+	pub(super) mesh: Fetcher,
 }
 
 pub(super) async fn fetch(args: FetchArgs, app: &App) -> Result<u8> {
@@ -75,6 +82,7 @@ pub(super) async fn fetch(args: FetchArgs, app: &App) -> Result<u8> {
 		overwrite: args.overwrite,
 		allow_private: args.allow_private,
 		from: &args.from,
+		mesh: Fetcher::new(&args.mesh_args, None),
 	};
 	fetch_outcome(&client, &outcome, options, app).await?;
 	Ok(watch::status(&outcome))
@@ -132,17 +140,29 @@ pub(super) async fn fetch_outcome(
 	for place in &places {
 		// It is somebody else's text: no control characters on the terminal.
 		let name = place.escape_debug().to_string();
-		match download(place, private, app.output).await {
-			Ok((file, content, len)) if expected(content) => {
-				return unpack(file, &name, len, outcome, options, app).await;
-			},
-			Ok(_) => failures.push(format!(
-				"{name}: it is not the output that the workers agreed on (products that the chain verifies are fetched by \
-				 `io job resume`)"
-			)),
+		let (file, content, len) = match download(place, private, &options.mesh, app.output).await {
+			Ok(downloaded) => downloaded,
 			// This machine's fault, not the worker's.
 			Err(e @ Error::File { .. }) => return Err(e),
-			Err(e) => failures.push(format!("{name}: {e}")),
+			Err(e) => {
+				failures.push(format!("{name}: {e}"));
+				continue;
+			},
+		};
+		if expected(content) {
+			return unpack(file, &name, len, outcome, options, app).await;
+		}
+		// Only who asked for it can open a sealed output, and then it must be what the workers agreed on.
+		let purpose =
+			Purpose { genesis: client.genesis().0, job: outcome.id, content: Sealed::Output };
+		match options.mesh.open(&file, &purpose, MAX_OUTPUT_BYTES)? {
+			Some((plain, content)) if expected(content) => {
+				return unpack(plain, &name, len, outcome, options, app).await;
+			},
+			_ => failures.push(format!(
+				"{name}: it is not the output that the workers agreed on (products that the chain verifies are fetched by \
+				 `io job resume`; sealed outputs open with the --mesh-key of the command that submitted the job)"
+			)),
 		}
 	}
 	Err(Error::Local(format!(
@@ -211,12 +231,33 @@ async fn unpack(
 pub(super) async fn download(
 	place: &str,
 	private: bool,
+	mesh: &Fetcher,
 	output: Output,
 ) -> Result<(NamedTempFile, H256, u64)> {
 	let failed = |text: String| Error::Local(text);
+	let most = seal::letter_len(MAX_OUTPUT_BYTES);
+	let bar = |len: Option<u64>| {
+		let bar = len.map_or_else(ProgressBar::new_spinner, ProgressBar::new);
+		if output.json {
+			bar.set_draw_target(ProgressDrawTarget::hidden());
+		}
+		if let Ok(style) =
+			ProgressStyle::with_template("{bytes}/{total_bytes} {bar:30} {bytes_per_sec}")
+		{
+			bar.set_style(style);
+		}
+		bar
+	};
+	if ContentAt::is_one(place) {
+		let at: ContentAt = place.parse().map_err(|e: io_mesh::Error| failed(e.to_string()))?;
+		let bar = bar(None);
+		let fetched = mesh.fetch(&at, most, &bar).await;
+		bar.finish_and_clear();
+		return fetched;
+	}
 	let url = Url::parse(place).map_err(|e| failed(format!("it is no URL: {e}")))?;
 	if !matches!(url.scheme(), "http" | "https") {
-		return Err(failed("only http and https are understood".into()));
+		return Err(failed("only http, https and addresses of the mesh are understood".into()));
 	}
 	let client = client_for(&url, private).await?;
 	let reason = |e: reqwest::Error| {
@@ -233,28 +274,17 @@ pub(super) async fn download(
 		return Err(failed(format!("the answer is {}", response.status())));
 	}
 	let announced = response.content_length();
-	if announced.is_some_and(|len| len > MAX_OUTPUT_BYTES) {
+	if announced.is_some_and(|len| len > most) {
 		return Err(failed("it is larger than any output may be".into()));
 	}
-	let bar = match announced {
-		Some(len) => ProgressBar::new(len),
-		None => ProgressBar::new_spinner(),
-	};
-	if output.json {
-		bar.set_draw_target(ProgressDrawTarget::hidden());
-	}
-	if let Ok(style) =
-		ProgressStyle::with_template("{bytes}/{total_bytes} {bar:30} {bytes_per_sec}")
-	{
-		bar.set_style(style);
-	}
+	let bar = bar(announced);
 	let mut file = NamedTempFile::new().map_err(Error::file("make", "a temporary file"))?;
 	let (mut hasher, mut len) = (blake3::Hasher::new(), 0u64);
 	let mut stream = response.bytes_stream();
 	while let Some(chunk) = stream.next().await {
 		let chunk = chunk.map_err(reason)?;
 		len = len.saturating_add(chunk.len() as u64);
-		if len > MAX_OUTPUT_BYTES {
+		if len > most {
 			return Err(failed("it is larger than any output may be".into()));
 		}
 		hasher.update(&chunk);

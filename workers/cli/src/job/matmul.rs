@@ -23,7 +23,8 @@ use super::{
 use crate::{
 	App,
 	error::{Error, Result},
-	serve::{Content, Server},
+	mesh::{Fetcher, Serving},
+	serve::{Content, HttpServer, Server},
 };
 
 /// Bytes in one MiB.
@@ -54,14 +55,14 @@ pub(super) async fn matmul(args: MatmulArgs, app: &App) -> Result<u8> {
 		input.shape(),
 		verification,
 		&content,
-		server.url(&content.hash),
+		server.places(&content.hash),
 	)?;
 	let Placed { job, block } = place(&client, &signer, &spec, args.yes, true, app).await?;
 	let kernel = matmul::kernel(input.shape());
 	let record = Record { genesis: client.genesis(), job, kernel, verification };
 	folder.remember(&record)?;
 	let task = Task { folder, record, input, from: block };
-	task.finish(client, signer, server, args.place.allow_private, app).await
+	task.finish(client, signer, server, &args.place, app).await
 }
 
 /// `io job resume`.
@@ -81,14 +82,17 @@ pub(super) async fn resume(args: ResumeArgs, app: &App) -> Result<u8> {
 	let server = serve(&args.place, Content::of(&folder.input()).await?).await?;
 	if view.outcome.is_none()
 		&& let Some(spec) = &view.spec
-		&& !spec.input_at.iter().any(|at| at[..] == *server.url(&spec.input).as_bytes())
+		&& !server
+			.places(&spec.input)
+			.iter()
+			.any(|place| spec.input_at.iter().any(|at| at[..] == *place.as_bytes()))
 	{
 		app.output.note(
-			"workers look for the input somewhere else: name the same --listen or --public-url as before, unless they have it",
+			"workers look for the input somewhere else: name the same --listen, --public-url or --relay as before, unless they have it",
 		);
 	}
 	let task = Task { folder, record, input: Arc::new(input), from };
-	task.finish(client, signer, server, args.place.allow_private, app).await
+	task.finish(client, signer, server, &args.place, app).await
 }
 
 /// A product whose job is on chain.
@@ -107,13 +111,14 @@ impl Task {
 		client: Client,
 		signer: Keypair,
 		server: Server,
-		allow_private: bool,
+		place: &PlaceArgs,
 		app: &App,
 	) -> Result<u8> {
 		let Task { folder, record, input, from } = self;
-		let private = allow_private || client.chain_info().await?.is_development();
+		let private = place.allow_private || client.chain_info().await?.is_development();
 		let (job, shape) = (record.job, *input.shape());
-		let mut checker = Checker::new(client.clone(), signer, record, input, private, app);
+		let mesh = Fetcher::new(&place.mesh_args, server.node());
+		let mut checker = Checker::new(client.clone(), signer, record, input, private, mesh, app);
 		let outcome =
 			watch::follow(&client, job, from, Some(&server), Some(&mut checker), app).await?;
 		if outcome.state == JobState::Settled && outcome.exit_code == 0 {
@@ -131,7 +136,11 @@ impl Task {
 }
 
 async fn serve(args: &PlaceArgs, content: Content) -> Result<Server> {
-	Server::start(args.listen, args.public_url.as_deref(), [content]).await
+	if args.mesh {
+		return Ok(Server::Mesh(Serving::start(&args.mesh_args, [content], None).await?));
+	}
+	let url = args.public_url.as_deref();
+	Ok(Server::Http(HttpServer::start(args.listen, url, [content]).await?))
 }
 
 /// How many workers multiply, and how many have to agree.
@@ -208,7 +217,7 @@ fn spec(
 	shape: &Shape,
 	verification: Verification,
 	content: &Content,
-	url: String,
+	places: Vec<String>,
 ) -> Result<JobSpec> {
 	let kernel = matmul::kernel(shape);
 	let too_large = || Error::Usage("the product is too large for a job".into());
@@ -216,7 +225,7 @@ fn spec(
 		max_units: kernel.units().ok_or_else(too_large)?,
 		program: Program::Kernel { kind: kernel },
 		program_at: Default::default(),
-		input_at: locators("the input's URL", Some(url), &[])?,
+		input_at: locators("the input's URL", places, &[])?,
 		input: content.hash,
 		input_len: content.len,
 		args: Default::default(),
@@ -275,9 +284,16 @@ mod tests {
 		input.write(&mut bytes).unwrap();
 		let url = "http://10.0.0.1:9/v1/content/04".to_owned();
 		let content = content(bytes.len() as u64);
-		let spec =
-			spec(&given, votes(&given).unwrap(), 2, input.shape(), verification, &content, url)
-				.unwrap();
+		let spec = spec(
+			&given,
+			votes(&given).unwrap(),
+			2,
+			input.shape(),
+			verification,
+			&content,
+			vec![url],
+		)
+		.unwrap();
 		let Program::Kernel { kind } = &spec.program else { panic!("{:?}", spec.program) };
 		let shape = matmul::shape(kind).unwrap();
 		assert_eq!((shape.m(), shape.k(), shape.n()), (30, 1000, 70));

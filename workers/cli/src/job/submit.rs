@@ -1,8 +1,12 @@
 //! From files and terms to a job on chain.
 
-use std::{io::Read, path::Path};
+use std::{
+	io::{BufReader, BufWriter, Read, Write},
+	path::Path,
+};
 
 use io_client::{Client, JobEvent, Keypair};
+use io_mesh::seal::{self, ContentKey};
 use io_primitives::{
 	Balance, JobId, JobSpec, Locator, Locators, MAX_INPUT_BYTES, MAX_PROGRAM_BYTES, Price, Program,
 	Verification, job::Args,
@@ -15,8 +19,9 @@ use super::{RunArgs, ServeArgs, SpecArgs, SubmitArgs, fetch, show::verification_
 use crate::{
 	App, archive,
 	error::{Error, Result},
+	mesh::{self, Serving},
 	output::{self, json_amount, money},
-	serve::{Content, Server, size},
+	serve::{Content, HttpServer, Server, size},
 };
 
 /// What every WebAssembly module begins with.
@@ -27,8 +32,10 @@ const MAGIC: &[u8; 4] = b"\0asm";
 struct Files {
 	program: Option<Content>,
 	input: Option<Content>,
-	/// The packed input, if it is a directory.
-	_packed: Option<NamedTempFile>,
+	/// The packed or sealed input.
+	_temporary: Option<NamedTempFile>,
+	/// Key of the sealed input.
+	input_key: Option<ContentKey>,
 }
 
 impl Files {
@@ -49,14 +56,44 @@ impl Files {
 			}
 			// An empty input is none: workers do not fetch it.
 			files.input = Some(content).filter(|content| content.len > 0);
-			files._packed = packed;
+			files._temporary = packed;
 		}
 		Ok(files)
+	}
+
+	/// Encrypts the input under a fresh key.
+	async fn seal_input(&mut self) -> Result<()> {
+		let Some(plain) = self.input.take() else { return Ok(()) };
+		let key = ContentKey::generate().map_err(|e| Error::Local(e.to_string()))?;
+		let (path, cipher) = (plain.path, key.clone());
+		let sealed = tokio::task::spawn_blocking(move || seal_file(&cipher, &path))
+			.await
+			.map_err(|e| Error::Local(format!("sealing was broken off: {e}")))??;
+		let content = Content::of(sealed.path()).await?;
+		if content.len > MAX_INPUT_BYTES {
+			return Err(Error::Usage("the input is too large to be sealed".into()));
+		}
+		self.input = Some(content);
+		self._temporary = Some(sealed);
+		self.input_key = Some(key);
+		Ok(())
 	}
 
 	fn contents(&self) -> impl Iterator<Item = Content> {
 		self.program.iter().chain(&self.input).cloned().collect::<Vec<_>>().into_iter()
 	}
+}
+
+fn seal_file(key: &ContentKey, path: &Path) -> Result<NamedTempFile> {
+	let temporary = "a temporary file";
+	let plain = std::fs::File::open(path).map_err(Error::file("open", path))?;
+	let sealed = NamedTempFile::new().map_err(Error::file("make", temporary))?;
+	let mut writer = BufWriter::new(sealed.as_file());
+	seal::seal(key, &mut BufReader::new(plain), &mut writer)
+		.map_err(|e| Error::Local(format!("the input cannot be sealed: {e}")))?;
+	writer.flush().map_err(Error::file("write", temporary))?;
+	drop(writer);
+	Ok(sealed)
 }
 
 /// A file as it is, a directory packed.
@@ -93,7 +130,12 @@ fn check_program(path: &Path) -> Result<()> {
 }
 
 /// The job as the chain takes it.
-fn spec(args: &SpecArgs, files: &Files, server: Option<&Server>) -> Result<JobSpec> {
+fn spec(
+	args: &SpecArgs,
+	files: &Files,
+	server: Option<&Server>,
+	encryption: Option<[u8; 32]>,
+) -> Result<JobSpec> {
 	let program = files.program.as_ref().map(|content| content.hash).or(args.program_hash);
 	let program = program
 		.ok_or_else(|| Error::Usage("a program is needed: a file, or --program-hash".into()))?;
@@ -103,7 +145,8 @@ fn spec(args: &SpecArgs, files: &Files, server: Option<&Server>) -> Result<JobSp
 		_ => (H256::zero(), 0),
 	};
 	let served = |content: &Option<Content>| {
-		server.zip(content.as_ref()).map(|(server, content)| server.url(&content.hash))
+		let places = server.zip(content.as_ref());
+		places.map(|(server, content)| server.places(&content.hash)).unwrap_or_default()
 	};
 	let (n, quorum) = (args.replicas, quorum(args.replicas, args.quorum)?);
 	Ok(JobSpec {
@@ -121,7 +164,7 @@ fn spec(args: &SpecArgs, files: &Files, server: Option<&Server>) -> Result<JobSp
 		replicas: n,
 		quorum,
 		run_blocks: args.run_blocks,
-		encryption: None,
+		encryption,
 		min_perf: args.min_perf.unwrap_or(0),
 		verification: Verification::Quorum,
 	})
@@ -140,7 +183,7 @@ pub(super) fn quorum(replicas: u8, wanted: Option<u8>) -> Result<u8> {
 	}
 }
 
-pub(super) fn locators(name: &str, served: Option<String>, urls: &[String]) -> Result<Locators> {
+pub(super) fn locators(name: &str, served: Vec<String>, urls: &[String]) -> Result<Locators> {
 	let list = served
 		.iter()
 		.chain(urls)
@@ -205,11 +248,11 @@ fn price_text(price: &Price, spec: &JobSpec) -> String {
 
 pub(super) async fn quote(args: SpecArgs, app: &App) -> Result<()> {
 	let files = Files::of(&args).await?;
-	let mut spec = spec(&args, &files, None)?;
+	let mut spec = spec(&args, &files, None, None)?;
 	// The deposit depends on the length of the URLs; those of a content server of our own are the usual ones.
 	let stand_in = |hash: &H256| {
 		let url = format!("http://255.255.255.255:65535/v1/content/{}", hex::encode(hash));
-		locators("--program-url", Some(url), &[])
+		locators("--program-url", vec![url], &[])
 	};
 	if spec.program_at.is_empty()
 		&& let Program::Wasm { hash } = &spec.program
@@ -310,8 +353,16 @@ pub(crate) struct Prepared {
 
 impl Prepared {
 	pub(crate) async fn new(args: RunArgs) -> Result<Self> {
-		let files = Files::of(&args.spec).await?;
+		let mut files = Files::of(&args.spec).await?;
 		check_reachable(&args, &files)?;
+		if args.sealed {
+			if args.spec.input_hash.is_some() {
+				return Err(Error::Usage(
+					"--sealed encrypts an input of this machine: name it with --input".into(),
+				));
+			}
+			files.seal_input().await?;
+		}
 		if let Some(dir) = &args.output {
 			fetch::check_directory(dir, args.overwrite)?;
 		}
@@ -327,12 +378,23 @@ impl Prepared {
 		place: impl AsyncFnOnce(&JobSpec, bool) -> Result<Placed>,
 	) -> Result<u8> {
 		let Self { args, files } = self;
-		let server = if args.serve {
-			Some(Server::start(args.listen, args.public_url.as_deref(), files.contents()).await?)
+		let contents = files.contents();
+		let server = if args.mesh {
+			let key = files.input_key.clone();
+			Some(Server::Mesh(Serving::start(&args.mesh_args, contents, key).await?))
+		} else if args.serve {
+			let url = args.public_url.as_deref();
+			Some(Server::Http(HttpServer::start(args.listen, url, contents).await?))
 		} else {
 			None
 		};
-		let spec = spec(&args.spec, &files, server.as_ref())?;
+		let encryption = if args.sealed {
+			let secret = args.mesh_args.identity()?.x25519();
+			Some(seal::public_key(&secret).map_err(|e| Error::Local(e.to_string()))?)
+		} else {
+			None
+		};
+		let spec = spec(&args.spec, &files, server.as_ref(), encryption)?;
 		let follow = args.watch || args.serve || args.output.is_some();
 		let Placed { job, block } = place(&spec, follow).await?;
 		if !follow {
@@ -348,6 +410,7 @@ impl Prepared {
 				overwrite: args.overwrite,
 				allow_private: args.allow_private,
 				from: &[],
+				mesh: mesh::Fetcher::new(&args.mesh_args, server.as_ref().and_then(Server::node)),
 			};
 			fetch::fetch_outcome(client, &outcome, options, app).await?;
 		}
@@ -388,7 +451,7 @@ pub(crate) async fn serve(args: ServeArgs, app: &App) -> Result<()> {
 		contents.push((path.display().to_string(), content));
 		packed.extend(file);
 	}
-	let server = Server::start(
+	let server = HttpServer::start(
 		args.listen,
 		args.public_url.as_deref(),
 		contents.iter().map(|(_, content)| content.clone()),

@@ -61,7 +61,7 @@ pub(super) async fn follow(
 	checker: Option<&mut Checker>,
 	app: &App,
 ) -> Result<Outcome<AccountId>> {
-	let mut follower = Follower::new(client.clone(), job, from, checker, app);
+	let mut follower = Follower::new(client.clone(), job, from, checker, server, app);
 	let screen = follower.screen.clone();
 	let mut heads = client.best_blocks();
 	let mut signals = signal(SignalKind::interrupt()).map_err(Error::file("wait for", "Ctrl-C"))?;
@@ -143,6 +143,7 @@ struct Follower<'a> {
 	client: Client,
 	job: JobId,
 	checker: Option<&'a mut Checker>,
+	server: Option<&'a Server>,
 	app: &'a App,
 	/// Next block whose events have not been told.
 	next: u32,
@@ -200,6 +201,7 @@ impl<'a> Follower<'a> {
 		job: JobId,
 		from: u32,
 		checker: Option<&'a mut Checker>,
+		server: Option<&'a Server>,
 		app: &'a App,
 	) -> Self {
 		let display = (!app.output.json && io::stderr().is_terminal()).then(Display::new);
@@ -212,6 +214,7 @@ impl<'a> Follower<'a> {
 			client,
 			job,
 			checker,
+			server,
 			app,
 			next: from,
 			view: None,
@@ -257,6 +260,10 @@ impl<'a> Follower<'a> {
 			},
 			Err(e) => return Err(e.into()),
 		};
+		if let (Some(server), Some(view)) = (self.server, &view) {
+			let screen = self.screen.clone();
+			server.look(&self.client, view, &|text| screen.say(text)).await?;
+		}
 		self.tell_events(head).await?;
 		let Some(view) = view else {
 			self.absent += 1;

@@ -4,7 +4,7 @@ use std::{
 	path::Path,
 	sync::{
 		Arc, Mutex,
-		atomic::{AtomicU32, Ordering},
+		atomic::{AtomicU32, AtomicU64, Ordering},
 	},
 	time::{Duration, Instant},
 };
@@ -75,6 +75,17 @@ pub async fn fetch(
 	to: &Path,
 	config: FetchConfig,
 ) -> Result<FetchReport, Error> {
+	fetch_watched(sources, content, to, config, &AtomicU64::new(0)).await
+}
+
+/// As [`fetch`]; `done` tells how many bytes are on disk.
+pub async fn fetch_watched(
+	sources: &[&MeshSession],
+	content: Content,
+	to: &Path,
+	config: FetchConfig,
+	done: &AtomicU64,
+) -> Result<FetchReport, Error> {
 	if content.size > MAX_CONTENT {
 		return Err(Error::Protocol("the content is larger than 64 GiB"));
 	}
@@ -89,6 +100,7 @@ pub async fn fetch(
 		.filter(|index| missing.binary_search(index).is_err())
 		.map(|index| content.chunk_len(index))
 		.sum();
+	done.store(resumed, Ordering::Relaxed);
 	let lanes: Vec<_> = sources
 		.iter()
 		.enumerate()
@@ -101,6 +113,7 @@ pub async fn fetch(
 	let download = Download {
 		content,
 		list,
+		done,
 		unwritten: AtomicU32::new(missing.len() as u32),
 		lanes,
 		sessions: sources,
@@ -128,6 +141,19 @@ async fn blocking<T: Send + 'static>(
 	work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
 ) -> Result<T, Error> {
 	Ok(tokio::task::spawn_blocking(work).await.map_err(std::io::Error::other)??)
+}
+
+/// Asks a peer how long a content of at most `most` bytes is.
+///
+/// The answer of a content of one chunk is not proven before its bytes have come; [`fetch`] finds out.
+pub async fn describe(session: &MeshSession, hash: [u8; 32], most: u64) -> Result<Content, Error> {
+	let chunks = Content { hash, size: most.min(MAX_CONTENT) }.chunks();
+	let question = Question::Hashes(hash);
+	let hashes: Hashes = session.request(PROTOCOL, &question, 64 + 32 * chunks as usize).await?;
+	if hashes.size > most {
+		return Err(Error::TooLong(most));
+	}
+	HashList::new(Content { hash, size: hashes.size }, hashes.values).map(|list| list.content())
 }
 
 /// The hash list: what an earlier attempt has left, or from the first source that has a right one.
@@ -241,6 +267,8 @@ struct Progress {
 struct Download<'a> {
 	content: Content,
 	list: Arc<HashList>,
+	/// Bytes on disk.
+	done: &'a AtomicU64,
 	/// Chunks that are not on disk.
 	unwritten: AtomicU32,
 	lanes: Vec<Line>,
@@ -426,6 +454,7 @@ impl Download<'_> {
 		let partial = self.partial.clone();
 		blocking(move || lock(&partial).put(index, &bytes)).await?;
 		self.unwritten.fetch_sub(1, Ordering::Release);
+		self.done.fetch_add(length, Ordering::Relaxed);
 		lock(&line.meter).total += length;
 		let label = LaneLabel { lane: line.lane.number() as u32 };
 		metrics.received.get_or_create(&label).inc_by(length);

@@ -191,8 +191,8 @@ impl Forward {
 		Forward { session, listener, port, config }
 	}
 
-	/// Serves until dropped. Tunnels end with it.
-	pub async fn run(self) {
+	/// Serves until dropped. Tunnels end with it. `failed` hears of those that ended early.
+	pub async fn run(self, failed: impl Fn(&Error) + Clone + Send + 'static) {
 		let mut tunnels = tokio::task::JoinSet::new();
 		loop {
 			let socket = match self.listener.accept().await {
@@ -207,10 +207,11 @@ impl Forward {
 			while tunnels.try_join_next().is_some() {}
 			let _ = socket.set_nodelay(true);
 			let (session, port, config) = (self.session.clone(), self.port, self.config);
+			let failed = failed.clone();
 			tunnels.spawn(async move {
 				let (mut from, mut to) = socket.into_split();
 				if let Err(error) = connect(&session, &mut from, &mut to, port, config).await {
-					tracing::warn!(%error, port, "a tunnel ended early");
+					failed(&error);
 					super::break_off(from, to);
 				}
 			});

@@ -52,7 +52,7 @@ impl Tunnels {
 		let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
 		let address = listener.local_addr().unwrap();
 		let forward = Forward::new(self.session.clone(), listener, PORT, TunnelConfig::default());
-		tokio::spawn(forward.run());
+		tokio::spawn(forward.run(|_| ()));
 		address
 	}
 }

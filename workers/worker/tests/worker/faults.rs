@@ -154,10 +154,14 @@ fn should_decline_when_a_job_is_of_a_kind_it_does_not_know() {
 	oci.program = io_primitives::Program::Oci { manifest_digest: H256::zero() };
 	chain.draw(1, oci);
 	let mut sealed = spec(H256::zero(), &server.url("x"));
-	sealed.encryption = Some([1; 32]);
-	chain.draw(2, sealed);
+	// A point of low order: everybody could open what is sealed to it.
+	sealed.encryption = Some([0; 32]);
+	chain.draw(2, sealed.clone());
+	sealed.encryption = Some(io_mesh::seal::public_key(&[1; 32]).unwrap());
+	sealed.verification = io_primitives::Verification::Product { inputs: H256::zero() };
+	chain.draw(3, sealed);
 	chain.block(&machine);
-	assert_eq!(chain.declined, vec![1, 2]);
+	assert_eq!(chain.declined, vec![1, 2, 3]);
 	assert_eq!(server.requests(), 0);
 }
 

@@ -35,7 +35,7 @@ fn bench(change: impl FnOnce(&mut config::Fetch)) -> Bench {
 		..Default::default()
 	};
 	change(&mut settings);
-	let fetcher = Fetcher::new(settings, store.clone()).unwrap();
+	let fetcher = Fetcher::new(settings, store.clone(), None).unwrap();
 	Bench { server: Server::start(), _folder: folder, store, fetcher }
 }
 

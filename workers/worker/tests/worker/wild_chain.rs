@@ -18,11 +18,12 @@ use io_worker::{
 	agent::{Agent, Settings},
 	attest::product::Products,
 	config,
-	content::{Bounds, Store},
+	content::{Bounds, Place, Store},
 	fetch::Fetcher,
 	journal::Journal,
 	kernel::{CpuDevice, Kernels},
 	keystore::Keys,
+	mesh::guests::Guests,
 	metrics::Metrics,
 	runner::Runner,
 };
@@ -94,18 +95,20 @@ impl World {
 		};
 		let store = Store::open(folder, bounds).unwrap();
 		let settings = config::Fetch { allow_private_addresses: true, ..Default::default() };
-		let fetcher = Fetcher::new(settings, store.clone()).unwrap();
+		let fetcher = Fetcher::new(settings, store.clone(), None).unwrap();
 		let executor = io_executor::Executor::new(io_executor::Config::default()).unwrap();
 		let products = Products::new(folder);
 		let device = Arc::new(CpuDevice::detect(1));
 		let kernels = Kernels::new(device, products, keys.worker());
-		let runner = Runner::new(executor, kernels, store, fetcher, 2, config::Run::default());
-		let settings =
-			Settings { capacity: 2, accept_margin: 4, public_url: "http://127.0.0.1:1".into() };
+		let run = config::Run::default();
+		let runner = Runner::new(executor, kernels, keys.clone(), store, fetcher, 2, run);
+		let outputs = Place::Http("http://127.0.0.1:1".into());
+		let settings = Settings { capacity: 2, accept_margin: 4, outputs };
 		let handle = runtime.handle().clone();
 		let metrics = Metrics::default();
+		let (live, guests) = (opened.live, Guests::default());
 		let agent =
-			Agent::new(keys, journal, opened.live, runner, metrics, settings, handle).unwrap();
+			Agent::new(keys, journal, live, guests, runner, metrics, settings, handle).unwrap();
 		self.running = Some((agent, runtime));
 	}
 

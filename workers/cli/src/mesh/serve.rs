@@ -1,0 +1,171 @@
+//! Gives the files of a job to the workers that the chain drew for it, and to nobody else.
+
+use std::{
+	collections::{HashMap, HashSet},
+	path::PathBuf,
+	sync::{Arc, Mutex, PoisonError},
+	time::Duration,
+};
+
+use async_trait::async_trait;
+use io_client::Client;
+use io_mesh::{
+	ContentAt, EndpointId, Peer, PeerAddress,
+	blob::{BlobServer, BlobStore},
+	error::Refusal,
+	job::{self, Body},
+	metrics::Metrics,
+	node::Admission,
+	seal::{ContentKey, Purpose as KeyPurpose, Sealed, SealedKey},
+};
+use io_primitives::{AccountId, JobId, JobView, ReplicaId};
+use tokio::task::JoinSet;
+
+use super::{MeshArgs, Node, Purpose};
+use crate::{error::Result, serve::Content};
+
+/// Pause before a key is offered again to a worker that does not take it yet.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// The files, and who may have them.
+#[derive(Default, Debug)]
+struct Hall {
+	contents: HashMap<[u8; 32], PathBuf>,
+	drawn: Mutex<HashMap<EndpointId, Peer>>,
+}
+
+impl Admission for Hall {
+	fn admit(&self, endpoint: EndpointId) -> Option<Peer> {
+		lock(&self.drawn).get(&endpoint).copied()
+	}
+}
+
+#[async_trait]
+impl BlobStore for Hall {
+	async fn find(&self, _: Peer, hash: [u8; 32]) -> Option<PathBuf> {
+		// Only workers of the job are let in at all.
+		self.contents.get(&hash).cloned()
+	}
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+	// What is behind our mutexes is valid at any moment.
+	mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Files of a job in the mesh, served until this is dropped.
+pub(crate) struct Serving {
+	node: Arc<Node>,
+	hall: Arc<Hall>,
+	/// Where workers find this machine, and the endpoints of its tunnels.
+	addresses: [PeerAddress; 2],
+	/// Key of the sealed input.
+	input_key: Option<ContentKey>,
+	/// Draws that were seen.
+	seen: Mutex<HashSet<(ReplicaId, u8)>>,
+	handouts: Mutex<JoinSet<()>>,
+}
+
+impl Serving {
+	/// Begins to serve these contents; `input_key` opens the sealed one among them.
+	pub(crate) async fn start(
+		args: &MeshArgs,
+		contents: impl IntoIterator<Item = Content>,
+		input_key: Option<ContentKey>,
+	) -> Result<Serving> {
+		let contents = contents.into_iter().map(|content| (content.hash.0, content.path));
+		let hall = Arc::new(Hall { contents: contents.collect(), ..Hall::default() });
+		let metrics = Metrics::default();
+		let blobs = BlobServer::new(hall.clone(), metrics.clone());
+		let node = Node::join(args, Purpose::Files, Some(hall.clone()), vec![blobs], metrics);
+		Ok(Serving {
+			node: node.await?,
+			hall,
+			addresses: args.addresses()?,
+			input_key,
+			seen: Mutex::default(),
+			handouts: Mutex::default(),
+		})
+	}
+
+	/// How a job names this machine: where the files are, and which endpoints belong to its requester besides.
+	pub(crate) fn locators(&self) -> Vec<String> {
+		self.addresses
+			.iter()
+			.filter_map(|peer| ContentAt { peer: peer.clone(), hash: None }.fitting(256))
+			.collect()
+	}
+
+	/// The node.
+	pub(crate) fn node(&self) -> Arc<Node> {
+		self.node.clone()
+	}
+
+	/// Bytes that were sent so far.
+	pub(crate) fn sent(&self) -> u64 {
+		self.node.metrics().served.get()
+	}
+
+	/// Lets in the workers that were drawn, and hands out the key of the input to each. `say` tells people.
+	pub(crate) async fn look(
+		&self,
+		client: &Client,
+		view: &JobView<AccountId>,
+		say: &(dyn Fn(&str) + Sync),
+	) -> Result<()> {
+		for (replica, state) in (0..).zip(&view.replicas) {
+			let Some(seat) = &state.seat else { continue };
+			let draw = (replica, state.attempt);
+			if lock(&self.seen).contains(&draw) {
+				continue;
+			}
+			let Some(worker) = client.worker(&seat.worker).await? else { continue };
+			lock(&self.seen).insert(draw);
+			let address =
+				worker.profile.endpoints.iter().find_map(|endpoint| {
+					std::str::from_utf8(endpoint).ok()?.parse::<ContentAt>().ok()
+				});
+			let Some(ContentAt { peer: address, .. }) = address else {
+				say(&format!(
+					"the worker of replica {replica} is not in the mesh: it cannot fetch the files"
+				));
+				continue;
+			};
+			let peer = Peer(seat.worker.0);
+			{
+				let mut drawn = lock(&self.hall.drawn);
+				drawn.extend(address.lanes().iter().map(|lane| (lane.endpoint, peer)));
+			}
+			if let Some(key) = &self.input_key {
+				let purpose = KeyPurpose {
+					genesis: client.genesis().0,
+					job: view.id,
+					content: Sealed::Input,
+				};
+				match key.seal(&worker.profile.x25519, &purpose) {
+					Ok(sealed) => self.hand_out(address, view.id, replica, sealed),
+					Err(error) => say(&format!(
+						"the input cannot be sealed to the worker of replica {replica}: {error}"
+					)),
+				}
+			}
+		}
+		Ok(())
+	}
+
+	/// Offers the key until the worker takes it.
+	fn hand_out(&self, to: PeerAddress, job: JobId, replica: ReplicaId, key: SealedKey) {
+		let node = self.node.clone();
+		lock(&self.handouts).spawn(async move {
+			let Ok(session) = node.session(&to) else { return };
+			loop {
+				match job::say(&session, job, replica, Body::Key(key)).await {
+					Ok(()) => return,
+					// It does not open for this worker: it never will.
+					Err(io_mesh::Error::Refused(Refusal::Request)) => return,
+					Err(_) => tokio::time::sleep(RETRY).await,
+				}
+			}
+		});
+	}
+}
