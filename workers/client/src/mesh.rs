@@ -13,7 +13,7 @@ use io_primitives::{
 };
 use sp_core::{H256, ed25519};
 
-use crate::{Client, Error, Keypair, Pending, Result};
+use crate::{Client, Error, Keypair, Pending, Result, shielded::pallet_error};
 
 /// The name of the pallet in the runtime.
 pub const MESH: &str = "IoMesh";
@@ -173,11 +173,15 @@ impl Client {
 		self.mesh_call("claim", receipts, signer).await
 	}
 
-	/// Sends a worker's report of which relays are alive, which nobody pays for. Returns the extrinsic's hash.
+	/// Sends a worker's report of which relays are alive, which nobody pays for. Returns the extrinsic's hash. A refusal is
+	/// [`Error::Dispatch`], with the pallet's words.
 	pub async fn submit_report(&self, report: &SignedReport) -> Result<H256> {
 		let extrinsic =
 			self.call_raw("IoMeshApi_report_transaction", &report.encode(), None).await?;
-		self.submit_extrinsic(&extrinsic).await
+		match self.submit_extrinsic(&extrinsic).await {
+			Ok(hash) => Ok(hash),
+			Err(e) => Err(pallet_error(e, &*self.runtime().await?, MESH)),
+		}
 	}
 
 	async fn mesh_call(

@@ -143,14 +143,21 @@ impl Client {
 	}
 }
 
-/// What a refusal of the pool of transactions means. Of the pallet's errors it only tells the number.
+/// What a refusal of the pool of transactions means.
 fn refusal(error: Error, runtime: &Runtime) -> Error {
+	match error {
+		Error::Rpc { code: TOO_LOW_PRIORITY, .. } => Error::NoPlace,
+		error => pallet_error(error, runtime, POOL),
+	}
+}
+
+/// The pallet's error behind a refusal of the pool of transactions, which only tells its number.
+pub(crate) fn pallet_error(error: Error, runtime: &Runtime, pallet: &str) -> Error {
 	let number = match &error {
-		Error::Rpc { code: TOO_LOW_PRIORITY, .. } => return Error::NoPlace,
 		Error::Rpc { message, .. } => custom_error(message),
 		_ => None,
 	};
-	let index = runtime.metadata().pallet_by_name(POOL).map(|pallet| pallet.call_index());
+	let index = runtime.metadata().pallet_by_name(pallet).map(|pallet| pallet.call_index());
 	match (number, index) {
 		(Some(number), Some(index)) => {
 			let error = [number, 0, 0, 0];
