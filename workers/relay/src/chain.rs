@@ -13,7 +13,7 @@ use std::{
 	time::Duration,
 };
 
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use io_client::{BlockInfo, Client};
 use io_mesh::{
 	EndpointId,
@@ -70,7 +70,7 @@ impl Chain {
 		let client = Client::connect(url).await?;
 		let relay = EndpointKey::from_raw(relay.0);
 		let state = read(&client, relay, client.finalized_block().await?).await?;
-		tell(None, state.entry.as_ref());
+		tell(state.entry.as_ref());
 		let (state, changed) = (Mutex::new(state), AtomicBool::new(false));
 		Ok(Arc::new(Chain { client, relay, state, changed }))
 	}
@@ -83,7 +83,11 @@ impl Chain {
 	/// Follows the finalised blocks; never ends.
 	pub async fn follow(&self) {
 		let mut blocks = self.client.finalized_blocks();
-		while let Some(block) = blocks.next().await {
+		while let Some(mut block) = blocks.next().await {
+			// Only the newest counts: a chain that is quicker than the pause must not leave us behind.
+			while let Some(Some(newer)) = blocks.next().now_or_never() {
+				block = newer;
+			}
 			let state = match block {
 				Ok(block) => read(&self.client, self.relay, block).await,
 				Err(error) => Err(error),
@@ -91,7 +95,10 @@ impl Chain {
 			match state {
 				Ok(state) => {
 					let old = std::mem::replace(&mut *lock(&self.state), state.clone());
-					tell(old.entry.as_ref(), state.entry.as_ref());
+					let how = |state: &State| state.entry.as_ref().map(|entry| entry.state);
+					if how(&old) != how(&state) {
+						tell(state.entry.as_ref());
+					}
 					if old.endpoints != state.endpoints {
 						self.changed.store(true, Ordering::Relaxed);
 					}
@@ -145,13 +152,9 @@ async fn read(client: &Client, relay: EndpointKey, block: BlockInfo) -> io_clien
 	})
 }
 
-/// Tells the operator how the relay stands, if that is new.
-fn tell(old: Option<&Entry>, new: Option<&Entry>) {
-	let state = |entry: Option<&Entry>| entry.map(|entry| entry.state);
-	if old.is_some() && state(old) == state(new) {
-		return;
-	}
-	match state(new) {
+/// Tells the operator how the relay stands.
+fn tell(entry: Option<&Entry>) {
+	match entry.map(|entry| entry.state) {
 		Some(RelayState::Live) => tracing::info!("the relay is on the map"),
 		Some(RelayState::Chilled { .. }) => tracing::warn!(
 			"the relay is not on the map: workers have reported it dead, or it was slashed. See `io-relay wake`"

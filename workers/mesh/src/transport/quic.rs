@@ -6,7 +6,7 @@
 //! No server of anybody else is used: no address look-up, no relays but the one given.
 
 use std::{
-	io,
+	fmt, io,
 	net::SocketAddr,
 	pin::Pin,
 	sync::Arc,
@@ -296,11 +296,21 @@ impl Transport for QuicTransport {
 }
 
 /// This end of all links, which knows whether its relay is there.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 struct Local {
 	endpoint: Endpoint,
 	/// The relay of this lane.
 	relay: Option<RelayUrl>,
+}
+
+impl fmt::Debug for Local {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		let relay = self.relay.as_ref().map(ToString::to_string);
+		f.debug_struct("Local")
+			.field("endpoint", &self.endpoint.id())
+			.field("relay", &relay)
+			.finish()
+	}
 }
 
 impl Local {
