@@ -67,7 +67,7 @@ pub fn all() -> Vec<Scenario> {
 		"staking", "delegators earn; a device cheats, and who was in the pool, leaves it or moved pays, to the unit, but nobody who joined later", 400, staking::run;
 		"shielded", "private payments, a job paid out of the pool; the chain shows neither who, whom nor how much", 600, shielded::run;
 		"mesh", "jobs go through two relays to workers without an open port; what passes the relays shows neither input nor output", 400, mesh::run;
-		"sealed", "a sealed job: its input lies nowhere in clear but in the worker's hands, its output opens for the requester alone", 300, mesh::sealed;
+		"sealed", "a sealed job: its workers open the input, agree, and keep nothing of it in clear; the requester opens the output", 300, mesh::sealed;
 		"tunnel", "a service of a worker is reached through the mesh, by the requester of a running job alone, and survives a relay", 300, tunnel::run;
 		"toolchains", "programs of other toolchains run", 240, toolchains::run;
 		"cancel", "the requester cancels a job that nobody takes", 120, ending::cancel;

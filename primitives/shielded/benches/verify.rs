@@ -107,7 +107,8 @@ fn triptych(count: usize) -> impl Fn() {
 		keys[place as usize] = witness.compute_verification_key();
 		let offset = RistrettoPoint::random(&mut rng);
 		commitments[place as usize] = witness.compute_auxiliary_verification_key() + offset;
-		(witnesses.push(witness), offsets.push(offset));
+		witnesses.push(witness);
+		offsets.push(offset);
 	}
 	let ring = TriptychInputSet::new(&keys, &commitments).expect("it is as long as it should be");
 	let ring = Arc::new(ring);
@@ -123,7 +124,8 @@ fn triptych(count: usize) -> impl Fn() {
 			&mut rng,
 			&mut Transcript::new(b"bench"),
 		);
-		(statements.push(statement), proofs.push(proof.expect("the witness is right")));
+		statements.push(statement);
+		proofs.push(proof.expect("the witness is right"));
 	}
 	move || {
 		let verdict =

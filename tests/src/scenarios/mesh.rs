@@ -216,8 +216,6 @@ pub(super) async fn sealed(world: &mut World) -> Result<()> {
 	ensure!(kept >= 6, "the workers keep {kept} files only");
 	world.step("what the workers keep of it is encrypted");
 
-	let other = world.dir.join("sealed-other.key");
-	endpoints_of_cli(&world.binaries.cli, &other).await?;
 	let again = world.dir.join("sealed-again");
 	let mut fetch = vec!["job".into(), "fetch".into(), job.to_string()];
 	fetch.push(format!("--output={}", again.display()));

@@ -1,5 +1,7 @@
 //! Receipts become money.
 
+use std::slice::from_ref;
+
 use frame_support::{assert_noop, assert_ok};
 use io_primitives::mesh::{owed, RelayProfile, CLAIM_EPOCHS};
 
@@ -109,7 +111,7 @@ fn should_pass_over_receipts_when_they_pay_nothing() {
 			receipt(2, 50, 1, GIB),
 		];
 		for receipt in &useless {
-			assert_noop!(claim(&[receipt.clone()]), Error::<Runtime>::NothingDue);
+			assert_noop!(claim(from_ref(receipt)), Error::<Runtime>::NothingDue);
 		}
 		let good = receipt(1, 50, 1, GIB);
 		let all: Vec<_> = useless.iter().cloned().chain([good]).collect();
@@ -125,10 +127,10 @@ fn should_pay_the_rest_later_when_the_budget_falls_short() {
 		register_relay(50);
 		let worker = funded(1, 20);
 		let receipt = receipt(1, 50, 0, 3 * GIB);
-		assert_ok!(claim(&[receipt.clone()]));
+		assert_ok!(claim(from_ref(&receipt)));
 		assert_eq!(free(&RELAYER), FUNDS - BOND + 20);
 		assert_eq!(IoMesh::budget(worker), None);
-		assert_noop!(claim(&[receipt.clone()]), Error::<Runtime>::NothingDue);
+		assert_noop!(claim(from_ref(&receipt)), Error::<Runtime>::NothingDue);
 		assert_ok!(IoMesh::fund(origin(OPERATOR), worker, 100));
 		assert_ok!(claim(&[receipt]));
 		assert_eq!(free(&RELAYER), FUNDS - BOND + 3 * PRICE);

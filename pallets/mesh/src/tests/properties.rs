@@ -56,7 +56,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// Relays with even numbers are the relayer's, the others the operator's own.
 fn relay_owner(relay: u8) -> AccountId {
-	if relay % 2 == 0 {
+	if relay.is_multiple_of(2) {
 		RELAYER
 	} else {
 		OPERATOR

@@ -44,7 +44,7 @@ fn should_be_on_the_map_with_its_bond_on_hold_when_registered() {
 fn should_refuse_when_the_profile_breaks_a_rule() {
 	execute(|| {
 		for (profile, error) in [
-			(url("http://relay.example"), Error::BadUrl),
+			(url("http://relay.example"), Error::<Runtime>::BadUrl),
 			(url("https://"), Error::BadUrl),
 			(with(|p| p.url = vec![b'a', 0xff].try_into().unwrap()), Error::BadUrl),
 			(with(|p| p.quic_port = Some(0)), Error::BadPort),
@@ -52,7 +52,7 @@ fn should_refuse_when_the_profile_breaks_a_rule() {
 			(with(|p| p.capacity = 0), Error::BadCapacity),
 			(with(|p| p.price_per_gib = MAX_PRICE + 1), Error::BadPrice),
 		] {
-			assert_noop!(register(50, profile), Error::<Runtime>::from(error));
+			assert_noop!(register(50, profile), error);
 		}
 		assert_ok!(register(50, with(|p| p.price_per_gib = MAX_PRICE)));
 		assert_noop!(
