@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Who pays, each with one transaction.
-const PAYERS: usize = 12;
+const PAYERS: usize = 24;
 /// Payments to new accounts in one transaction: a tenth of a block by proof size, before what was not needed is given back.
 const PAYMENTS: u32 = 250;
 /// The relay chain's limit for a proof of validity.

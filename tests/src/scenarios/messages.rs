@@ -73,12 +73,21 @@ async fn send(world: &mut World, message: Vec<Instruction<()>>) -> Result<Seen> 
 	ensure!(result == "Ok", "the relay chain did not send it");
 	// It also sends answers of its own, about the version of messages. Those do not fail, and what fails has no such id.
 	let id = done.event("XcmPallet", "Sent")?.bytes("message_id")?;
-	world
+	let end = world
 		.wait_event("the end of a message", Duration::from_secs(180), |e| {
 			e.block > before
 				&& (e.is("MessageQueue", "ProcessingFailed")
 					|| e.is("MessageQueue", "Processed") && e.bytes("id").is_ok_and(|i| i == id))
 		})
-		.await
-		.context("a message of the relay chain")
+		.await;
+	end.with_context(|| {
+		let queues = ["MessageQueue", "ParachainSystem", "PolkadotXcm"];
+		let seen = world.events.iter().filter(|e| e.block > before);
+		let seen = seen.filter(|e| queues.contains(&e.pallet.as_str()));
+		let seen = seen.map(|e| format!("{}.{} in {}", e.pallet, e.name, e.block));
+		format!(
+			"a message of the relay chain, sent after block {before}; events: {:?}",
+			seen.collect::<Vec<_>>()
+		)
+	})
 }
