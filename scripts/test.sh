@@ -43,6 +43,9 @@ if [ "$MODE" = fast ]; then
 	exit 0
 fi
 
+phase 'fuzz targets: their seeds and damaged ones'
+cargo test --locked --manifest-path fuzz/Cargo.toml
+
 phase 'job programs: rebuilt from source and compared'
 workers/examples/check.sh
 
