@@ -92,6 +92,7 @@ run() {
 	setsid bash -c 'while :; do "${@:2}" & echo $! >"$1"; wait $!; echo "ended: $?"; sleep 3; done' \
 		keeper "$DIR/$name.pid" "$@" >>"$(log_of "$name")" 2>&1 </dev/null &
 	echo $! >"$DIR/$name.keeper"
+	disown
 	wait_for 10 "$name" pid_of "$name" >/dev/null
 }
 
