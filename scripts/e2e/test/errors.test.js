@@ -87,7 +87,10 @@ describe('a specification', { concurrency: true }, () => {
 		})],
 		['BadVerification', 'a program shall be proven', { verification: { Product: { inputs: ZERO } }, replicas: 1, quorum: 1 }],
 		['UnsupportedEngine', 'the program is a container image', { program: { Oci: { manifestDigest: new Uint8Array(32) } } }],
-		['SealedOutputUnsupported', 'the output shall be sealed', { encryption: `0x${'01'.repeat(32)}` }],
+		['SealedOutputUnsupported', 'a sealed output shall be proven', () => ({
+			class: kernels, ...kernel(4), inputLen: 64, replicas: 1, quorum: 1, verification: { Product: { inputs: ZERO } },
+			encryption: `0x${'01'.repeat(32)}`,
+		})],
 		['UnknownClass', 'there is no such hardware class', { class: 999 }],
 		['ClassMismatch', 'the class executes other programs', () => ({ class: kernels })],
 		['BadUnits', 'no unit may be used', { maxUnits: 0 }],
