@@ -212,7 +212,7 @@ impl Chain {
 
 	/// The best block.
 	pub async fn best(&self) -> Result<u32> {
-		Ok(self.height_of(None).await?.context("the node has no best block")?)
+		self.height_of(None).await?.context("the node has no best block")
 	}
 
 	/// Height of a block; `None` if the node does not know it.
