@@ -16,7 +16,7 @@
 // benchmark
 // pallet
 // --runtime
-// /tmp/w/bench.wasm
+// io_runtime.wasm
 // --genesis-builder
 // runtime
 // --genesis-builder-preset
