@@ -86,57 +86,48 @@ pub enum ProxyType {
 	Operator,
 }
 
+/// Calls that manage stake, workers and relays of an operator and move no money to others.
+fn manages_operator(call: &RuntimeCall) -> bool {
+	matches!(
+		call,
+		RuntimeCall::IoStaking(..)
+			| RuntimeCall::IoJobs(
+				pallet_io_jobs::Call::register_worker { .. }
+					| pallet_io_jobs::Call::update_worker { .. }
+					| pallet_io_jobs::Call::retire_worker { .. }
+			) | RuntimeCall::IoMesh(
+			pallet_io_mesh::Call::register_relay { .. }
+				| pallet_io_mesh::Call::update_relay { .. }
+				| pallet_io_mesh::Call::unregister_relay { .. }
+				| pallet_io_mesh::Call::release_relay { .. }
+				| pallet_io_mesh::Call::wake_relay { .. }
+				| pallet_io_mesh::Call::register_endpoint { .. }
+				| pallet_io_mesh::Call::remove_endpoint { .. }
+				| pallet_io_mesh::Call::close_budget { .. }
+				| pallet_io_mesh::Call::release_budget { .. }
+		)
+	)
+}
+
 impl InstanceFilter<RuntimeCall> for ProxyType {
 	fn filter(&self, call: &RuntimeCall) -> bool {
 		match self {
 			ProxyType::Any => true,
 			// A list of what is allowed, so that a new pallet is not allowed by accident.
-			ProxyType::NonTransfer => matches!(
-				call,
-				RuntimeCall::System(..)
-					| RuntimeCall::Session(..)
-					| RuntimeCall::Utility(..)
-					| RuntimeCall::Multisig(..)
-					| RuntimeCall::Preimage(..)
-					| RuntimeCall::IoStaking(..)
-					| RuntimeCall::IoJobs(
-						pallet_io_jobs::Call::register_worker { .. }
-							| pallet_io_jobs::Call::update_worker { .. }
-							| pallet_io_jobs::Call::retire_worker { .. }
-					) | RuntimeCall::IoMesh(
-					pallet_io_mesh::Call::register_relay { .. }
-						| pallet_io_mesh::Call::update_relay { .. }
-						| pallet_io_mesh::Call::unregister_relay { .. }
-						| pallet_io_mesh::Call::release_relay { .. }
-						| pallet_io_mesh::Call::wake_relay { .. }
-						| pallet_io_mesh::Call::register_endpoint { .. }
-						| pallet_io_mesh::Call::remove_endpoint { .. }
-						| pallet_io_mesh::Call::close_budget { .. }
-						| pallet_io_mesh::Call::release_budget { .. }
-				)
-			),
+			ProxyType::NonTransfer => {
+				matches!(
+					call,
+					RuntimeCall::System(..)
+						| RuntimeCall::Session(..)
+						| RuntimeCall::Utility(..)
+						| RuntimeCall::Multisig(..)
+						| RuntimeCall::Preimage(..)
+				) || manages_operator(call)
+			},
 			ProxyType::CancelProxy => {
 				matches!(call, RuntimeCall::Proxy(pallet_proxy::Call::reject_announcement { .. }))
 			},
-			ProxyType::Operator => matches!(
-				call,
-				RuntimeCall::IoStaking(..)
-					| RuntimeCall::IoJobs(
-						pallet_io_jobs::Call::register_worker { .. }
-							| pallet_io_jobs::Call::update_worker { .. }
-							| pallet_io_jobs::Call::retire_worker { .. }
-					) | RuntimeCall::IoMesh(
-					pallet_io_mesh::Call::register_relay { .. }
-						| pallet_io_mesh::Call::update_relay { .. }
-						| pallet_io_mesh::Call::unregister_relay { .. }
-						| pallet_io_mesh::Call::release_relay { .. }
-						| pallet_io_mesh::Call::wake_relay { .. }
-						| pallet_io_mesh::Call::register_endpoint { .. }
-						| pallet_io_mesh::Call::remove_endpoint { .. }
-						| pallet_io_mesh::Call::close_budget { .. }
-						| pallet_io_mesh::Call::release_budget { .. }
-				)
-			),
+			ProxyType::Operator => manages_operator(call),
 		}
 	}
 
