@@ -11,7 +11,7 @@ use codec::Encode;
 use futures::future::try_join_all;
 use io_primitives::{
 	AccountId, Balance, ClassId, Engines, JobId, JobSpec, JobState, JobView, Outcome, Profile,
-	Program, WorkerKey,
+	Program, ReplicaState, WorkerKey,
 };
 use sp_core::{H256, sr25519};
 use subxt::{dynamic::Value, rpcs::rpc_params};
@@ -517,6 +517,18 @@ impl World {
 		self.chain.job(job).await?.with_context(|| format!("the chain does not know job {job}"))
 	}
 
+	/// Waits until all workers of a job have accepted it.
+	pub async fn wait_accepted(&self, job: JobId) -> Result<()> {
+		let limit = self.job_limit(20);
+		self.wait_job(job, "acceptance by all", limit, |view| {
+			view.replicas
+				.iter()
+				.all(|r| !matches!(r.state, ReplicaState::Vacant | ReplicaState::Assigned))
+		})
+		.await
+		.map(drop)
+	}
+
 	/// Waits until a job is as wanted.
 	pub async fn wait_job(
 		&self,
@@ -588,6 +600,14 @@ impl World {
 			}
 		}
 		Ok(found)
+	}
+
+	/// No operator of the market was slashed.
+	pub fn nobody_was_slashed(&self, market: &Market) -> Result<()> {
+		for operator in &market.operators {
+			ensure!(self.slashes_of(&operator.account)?.is_empty(), "somebody was slashed");
+		}
+		Ok(())
 	}
 
 	/// Bond that was locked when an operator was drawn for a job.

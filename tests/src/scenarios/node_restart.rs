@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use io_primitives::{JobId, ReplicaState};
+use io_primitives::JobId;
 
 use crate::{
 	process::{Process, describe},
@@ -20,13 +20,7 @@ pub(super) async fn run(world: &mut World) -> Result<()> {
 		(spec.run_blocks, spec.max_units) = (120, 20);
 		let job = world.submit(&spec, &market.requester).await?;
 		let mut watch = watch(world, job)?;
-		world
-			.wait_job(job, "acceptance by all", world.job_limit(20), |view| {
-				view.replicas
-					.iter()
-					.all(|r| !matches!(r.state, ReplicaState::Vacant | ReplicaState::Assigned))
-			})
-			.await?;
+		world.wait_accepted(job).await?;
 		watch.ensure_running()?;
 		world.step(format!("job {job} runs on three workers; the node is {how} now"));
 		world.restart_node(kill, "always").await?;
@@ -41,9 +35,7 @@ pub(super) async fn run(world: &mut World) -> Result<()> {
 		);
 		world.step("`io job watch` outlived the node and saw the job settle");
 	}
-	for operator in &market.operators {
-		ensure!(world.slashes_of(&operator.account)?.is_empty(), "somebody was slashed");
-	}
+	world.nobody_was_slashed(&market)?;
 	for worker in &mut workers {
 		worker.process()?.ensure_running()?;
 		ensure!(!worker.process()?.output().contains("panicked at"), "{} panicked", worker.name());

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use io_primitives::{JobId, JobSpec, ReplicaState};
+use io_primitives::{JobId, JobSpec};
 
 use crate::{
 	network::{FIRST, SECOND, VALIDATORS},
@@ -64,7 +64,7 @@ pub(super) async fn collators(world: &mut World) -> Result<()> {
 		"{FIRST} is back at block {back}; the relay chain went on for {passed} blocks"
 	));
 	settles(world, job, &spec).await?;
-	nobody_was_slashed(world, &market)?;
+	world.nobody_was_slashed(&market)?;
 	for worker in &mut workers {
 		worker.process()?.ensure_running()?;
 	}
@@ -107,7 +107,7 @@ pub(super) async fn validator(world: &mut World) -> Result<()> {
 		begun.elapsed().as_secs_f32()
 	));
 	settles(world, job, &spec).await?;
-	nobody_was_slashed(world, &market)
+	world.nobody_was_slashed(&market)
 }
 
 /// A job that all of its workers have accepted.
@@ -119,26 +119,13 @@ pub(super) async fn in_flight(
 	let mut spec = world.spec(market.class, &format!("{name}.wasm"), programs::work(3)?)?;
 	spec.max_units = 20;
 	let job = world.submit(&spec, &market.requester).await?;
-	world
-		.wait_job(job, "acceptance by all", world.job_limit(20), |view| {
-			view.replicas
-				.iter()
-				.all(|r| !matches!(r.state, ReplicaState::Vacant | ReplicaState::Assigned))
-		})
-		.await?;
+	world.wait_accepted(job).await?;
 	Ok((job, spec))
 }
 
 pub(super) async fn settles(world: &mut World, job: JobId, spec: &JobSpec) -> Result<()> {
 	let outcome = world.wait_end(job, world.job_limit(100)).await?;
 	world.check_settled(spec, &outcome, 0)
-}
-
-pub(super) fn nobody_was_slashed(world: &World, market: &Market) -> Result<()> {
-	for operator in &market.operators {
-		ensure!(world.slashes_of(&operator.account)?.is_empty(), "somebody was slashed");
-	}
-	Ok(())
 }
 
 /// The second collator has the same finalised chain as the first, soon.

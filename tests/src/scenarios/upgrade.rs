@@ -8,7 +8,7 @@ use sp_core::H256;
 use sp_crypto_hashing::blake2_256;
 use subxt::{dynamic::Value, rpcs::rpc_params};
 
-use super::outage::{in_flight, nobody_was_slashed, settles};
+use super::outage::{in_flight, settles};
 use crate::{
 	chain::{Chain, call, call_value, encoded_call},
 	worker::Options,
@@ -64,7 +64,7 @@ pub(super) async fn run(world: &mut World) -> Result<()> {
 
 	let (job, spec) = in_flight(world, &market, "upgrade-2").await?;
 	settles(world, job, &spec).await?;
-	nobody_was_slashed(world, &market)
+	world.nobody_was_slashed(&market)
 }
 
 async fn spec_version(chain: &Chain) -> Result<u64> {
