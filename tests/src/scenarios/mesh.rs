@@ -20,6 +20,9 @@ const MARK: &[u8] = b"a secret line of the input, and so of the output: ";
 /// Lines of the input: more than one chunk of 1 MiB.
 const LINES: usize = 25_000;
 
+/// Blocks that a job may take.
+pub(super) const RUN_BLOCKS: u32 = 160;
+
 /// Two relays, workers at them, and what the command line needs to reach them.
 pub(super) struct Place {
 	pub(super) market: Market,
@@ -87,8 +90,8 @@ impl Place {
 		all.extend(input.map(|input| format!("--input={}", input.display())));
 		all.push(format!("--class={}", self.market.class));
 		all.push(format!("--price={}", io(PRICE)));
-		let terms =
-			["--max-units=60", "--max-memory=64", "--max-output=4194304", "--run-blocks=80"];
+		all.push(format!("--run-blocks={RUN_BLOCKS}"));
+		let terms = ["--max-units=120", "--max-memory=64", "--max-output=4194304"];
 		all.extend(terms.iter().chain(more).map(|arg| (*arg).to_owned()));
 		all.extend(["--serve".into(), "--mesh".into(), "--yes".into()]);
 		all.extend(self.options());

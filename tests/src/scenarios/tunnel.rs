@@ -9,7 +9,7 @@ use tokio::{
 	net::{TcpListener, TcpStream},
 };
 
-use super::mesh::Place;
+use super::mesh::{Place, RUN_BLOCKS};
 use crate::{process::Process, programs, worker::Options, world::World};
 
 /// Bytes that are sent to the service and come back.
@@ -25,7 +25,8 @@ pub(super) async fn run(world: &mut World) -> Result<()> {
 	let mut place = Place::new(world, "tunnel", 1, options).await?;
 
 	let program = world.dir.join("tunnel.wasm");
-	std::fs::write(&program, programs::work(20)?)?;
+	// Long enough for all that is done before its end, on a slow machine too.
+	std::fs::write(&program, programs::work(60)?)?;
 	let mut args = place.submit(&program, None, &["--replicas=1", "--quorum=1", "--watch"]);
 	args.insert(0, format!("--node={}", world.node.url()));
 	args.push(format!("--key-file={}", world.key_file(&place.market.requester)?.display()));
@@ -60,7 +61,7 @@ pub(super) async fn run(world: &mut World) -> Result<()> {
 	world.step("a connection lost and doubled nothing when a relay was killed");
 
 	// When the job is over, so is the access.
-	world.wait_end(job, world.job_limit(80)).await?;
+	world.wait_end(job, world.job_limit(RUN_BLOCKS)).await?;
 	submitting.wait(Duration::from_secs(60)).await?;
 	let until = Instant::now() + Duration::from_secs(30);
 	while round_trip(&local, None).await.is_ok() {

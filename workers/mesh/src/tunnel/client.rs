@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use futures::{StreamExt, stream::FuturesUnordered};
 use tokio::{
 	io::{AsyncRead, AsyncWrite},
 	net::TcpListener,
@@ -100,14 +101,12 @@ async fn drive(
 				if carrier.silence() > PING + lane.patience() {
 					return lane.suspect();
 				}
-				if !link.status().up {
-					return;
-				}
 			}
 		};
 		let detached = tokio::select! {
 			detached = pipe.carry(stream, received, &carrier) => detached?,
 			() = dead => Detached::Lost,
+			() = down(&*link) => Detached::Lost,
 		};
 		if detached == Detached::Over {
 			return match pipe.is_whole() {
@@ -127,6 +126,9 @@ async fn drive(
 }
 
 /// Finds a lane that carries the tunnel.
+///
+/// A lane that does not answer in its patience is not waited for alone: the next is greeted too, and the first answer counts. The
+/// server takes the same hello twice for one tunnel, on the stream that came last.
 async fn attach(
 	session: &MeshSession,
 	hello: &Hello,
@@ -134,35 +136,70 @@ async fn attach(
 	patience: Duration,
 ) -> Result<Carried, Error> {
 	let until = Instant::now() + patience;
-	let mut factor = 1u32;
+	let mut attempts = vec![Attempts::default(); session.lanes().len()];
+	let mut greetings = FuturesUnordered::new();
 	let mut last = Error::Unreachable("no lane is up".into());
 	while Instant::now() < until {
-		let ranked = session.ranked();
-		if ranked.is_empty() {
-			tokio::time::sleep(WATCH).await;
-			continue;
+		let next = session.ranked().into_iter().find_map(|lane| {
+			let tried = &attempts[lane.number()];
+			(tried.again <= Some(Instant::now()) && !tried.waits).then_some(())?;
+			Some((lane.link()?, lane))
+		});
+		let left = until.saturating_duration_since(Instant::now());
+		let pause = match next {
+			Some((link, lane)) => {
+				let tried = &mut attempts[lane.number()];
+				tried.waits = true;
+				// A slow peer gets more time in the next round.
+				let wait = lane.patience() * (1 << tried.count.min(4));
+				tried.count += 1;
+				let most = wait.max(least);
+				greetings.push(async move {
+					let greeted = tokio::select! {
+						greeted = tokio::time::timeout(most, greet(&*link, hello)) => greeted,
+						() = down(&*link) => Ok(Err(Error::Lost("the relay has gone".into()))),
+					};
+					(link, lane, greeted)
+				});
+				wait
+			},
+			None => WATCH,
+		};
+		tokio::select! {
+			Some((link, lane, greeted)) = greetings.next() => {
+				let tried = &mut attempts[lane.number()];
+				(tried.waits, tried.again) = (false, Some(Instant::now() + WATCH));
+				match greeted {
+					Ok(Ok((stream, Ok(received)))) => {
+						lane.trust();
+						return Ok(Carried { stream, lane, link, received });
+					},
+					Ok(Ok((_, Err(refusal)))) => return Err(Error::Refused(refusal)),
+					Ok(Err(error)) => last = error,
+					Err(_) => lane.suspect(),
+				}
+			},
+			() = tokio::time::sleep(pause.min(left)) => {},
 		}
-		for lane in ranked {
-			let Some(link) = lane.link() else { continue };
-			let wait = (factor * lane.patience())
-				.max(least)
-				.min(until.saturating_duration_since(Instant::now()));
-			let greeted = greet(&*link, hello);
-			match tokio::time::timeout(wait, greeted).await {
-				Ok(Ok((stream, Ok(received)))) => {
-					lane.trust();
-					return Ok(Carried { stream, lane, link, received });
-				},
-				Ok(Ok((_, Err(refusal)))) => return Err(Error::Refused(refusal)),
-				Ok(Err(error)) => last = error,
-				Err(_) => lane.suspect(),
-			}
-		}
-		// A slow peer gets more time in the next round.
-		factor = (2 * factor).min(16);
-		tokio::time::sleep(WATCH).await;
 	}
 	Err(last)
+}
+
+/// What was tried on one lane.
+#[derive(Clone, Default)]
+struct Attempts {
+	count: u32,
+	/// An answer is waited for.
+	waits: bool,
+	/// Not before.
+	again: Option<Instant>,
+}
+
+/// Returns when the link, or the relay that it goes over, is known to have gone.
+async fn down(link: &dyn Link) {
+	while link.status().up {
+		tokio::time::sleep(WATCH).await;
+	}
 }
 
 async fn greet(link: &dyn Link, hello: &Hello) -> Result<(Stream, Result<u64, Refusal>), Error> {

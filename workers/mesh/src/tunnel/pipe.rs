@@ -111,6 +111,12 @@ impl Pipe {
 		lock(&self.state).received
 	}
 
+	/// Whether the bytes are there that an end wants which has received so many.
+	pub(super) fn may_go_on_from(&self, peer_received: u64) -> bool {
+		let state = lock(&self.state);
+		(state.out_base..=state.out_end()).contains(&peer_received)
+	}
+
 	/// Ends when the tunnel is over.
 	pub(super) async fn over(&self) {
 		self.over.cancelled().await;
@@ -208,16 +214,12 @@ impl Pipe {
 		peer_received: u64,
 		carrier: &Carrier,
 	) -> Result<Detached, Error> {
-		let sent = {
-			let state = lock(&self.state);
-			if peer_received < state.out_base || peer_received > state.out_end() {
-				return Err(Error::Protocol("the other end claims bytes that do not exist"));
-			}
-			peer_received
-		};
+		if !self.may_go_on_from(peer_received) {
+			return Err(Error::Protocol("the other end claims bytes that do not exist"));
+		}
 		let Stream { mut send, mut recv } = stream;
 		let result = tokio::select! {
-			result = self.write(&mut send, sent, carrier) => result,
+			result = self.write(&mut send, peer_received, carrier) => result,
 			result = self.read(&mut recv, carrier) => result,
 			() = self.over() => Ok(Detached::Over),
 		};
@@ -413,6 +415,14 @@ mod tests {
 		// An older report that comes late changes nothing.
 		pipe.take(Frame::Taken(1)).unwrap();
 		assert_eq!(lock(&pipe.state).out, *b"c");
+	}
+
+	#[test]
+	fn should_not_go_on_from_bytes_that_are_forgotten_or_unknown() {
+		let pipe = pipe(b"abc", false);
+		pipe.take(Frame::Taken(2)).unwrap();
+		let possible: Vec<u64> = (0..6).filter(|&from| pipe.may_go_on_from(from)).collect();
+		assert_eq!(possible, [2, 3]);
 	}
 
 	#[test]

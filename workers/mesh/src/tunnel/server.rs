@@ -144,6 +144,10 @@ impl Tunnel {
 	}
 
 	async fn carry(&self, mut stream: Stream, peer_received: u64) -> Result<(), Error> {
+		// A hello that was long under way, after a later one: no reason to leave the stream that moves, nor a breach.
+		if !self.pipe.may_go_on_from(peer_received) {
+			return frame::refuse(&mut stream.send, Refusal::Request).await;
+		}
 		let mine = CancellationToken::new();
 		std::mem::replace(&mut *lock(&self.current), mine.clone()).cancel();
 		let _carrying = self.carrying.lock().await;

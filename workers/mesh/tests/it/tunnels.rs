@@ -113,6 +113,26 @@ async fn should_lose_and_double_nothing_when_its_lane_falls_silent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn should_open_on_the_other_lane_when_the_first_falls_silent_at_that_moment() {
+	let tunnels = tunnels(2, echo().await).await;
+	tunnels.session.lanes()[1].linked().await;
+	let best = tunnels.session.ranked()[0].number();
+	tunnels.world.lanes[best].set_up(false);
+	let (local, mut other) = tokio::io::duplex(16);
+	let (from, to) = tokio::io::split(local);
+	// Less than a service may take to be dialed: the silent lane alone would use it up.
+	let config = TunnelConfig { patience: Duration::from_secs(4) };
+	let talk = async {
+		other.write_all(b"a").await.unwrap();
+		assert_eq!(other.read_u8().await.unwrap(), b'a');
+		other.shutdown().await.unwrap();
+		assert!(other.read_u8().await.is_err());
+	};
+	let both = async { tokio::join!(connect(&tunnels.session, from, to, PORT, config), talk).0 };
+	tokio::time::timeout(LIMIT, both).await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn should_go_on_when_every_link_was_lost_and_came_back() {
 	let tunnels = tunnels(2, echo().await).await;
 	tunnels.world.lanes.iter().for_each(|lane| lane.set_rate(8 << 20));
