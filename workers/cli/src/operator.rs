@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use codec::{Compact, Decode, Encode};
-use io_client::{Client, Keypair, Registration, amount};
+use io_client::{Client, Keypair, Registration, amount, mesh::MESH};
 use io_primitives::{
-	AccountId, Balance, BlockNumber, ClassId, OffenceReason, WorkerKey, WorkerView,
+	AccountId, Balance, BlockNumber, ClassId, OffenceReason, WorkerKey, WorkerView, mesh::Party,
 };
 use serde_json::{Value, json};
 use sp_core::H256;
@@ -329,7 +329,21 @@ async fn register_worker(registration: &Registration, send: &SendArgs, app: &App
 		registration.profile.class,
 		registration.profile.ask_per_unit
 	);
-	submit(&client, &signer, JOBS, "register_worker", arguments, &question, send, app).await
+	submit(&client, &signer, JOBS, "register_worker", arguments, &question, send, app).await?;
+	if registration.mesh.is_empty() {
+		return Ok(());
+	}
+	let known = client.mesh_endpoints_of(&Party::Worker(worker), None).await?;
+	for file in &registration.mesh {
+		let (endpoint, proof) = file.read()?;
+		if known.contains(&endpoint) {
+			continue;
+		}
+		let arguments = (endpoint, Some(worker), proof).encode();
+		let question = "register its endpoint in the mesh, for a deposit?";
+		submit(&client, &signer, MESH, "register_endpoint", arguments, question, send, app).await?;
+	}
+	Ok(())
 }
 
 pub(crate) async fn send_call(

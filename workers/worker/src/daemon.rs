@@ -8,7 +8,6 @@ use std::{
 };
 
 use io_executor::Executor;
-use io_mesh::RelayList;
 use io_primitives::WorkerKey;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -23,7 +22,11 @@ use crate::{
 	journal::{self, Journal},
 	kernel::{CpuDevice, Kernels},
 	keystore::Keys,
-	mesh::{self, guests::Guests},
+	mesh::{
+		self,
+		guests::Guests,
+		relays::{self, Relays},
+	},
 	metrics::Metrics,
 	net::{BindError, Guarded, bind},
 	runner::Runner,
@@ -76,6 +79,9 @@ pub enum Error {
 	/// The mesh.
 	#[error("the mesh: {0}")]
 	Mesh(#[from] io_mesh::Error),
+	/// The relays of the mesh.
+	#[error(transparent)]
+	Relays(#[from] relays::Error),
 	/// A port.
 	#[error(transparent)]
 	Bind(#[from] BindError),
@@ -337,13 +343,9 @@ async fn join_mesh(
 	guests: &Guests,
 	store: &Store,
 ) -> Result<Option<Arc<mesh::Node>>, Error> {
-	let relays = config.mesh.relays()?;
-	if relays.is_empty() {
-		return Ok(None);
-	}
+	let Some(relays) = Relays::find(config).await? else { return Ok(None) };
 	let (guests, store) = (guests.clone(), store.clone());
-	let list = RelayList::new(relays.clone());
-	let node = mesh::Node::start(&config.mesh, &relays, list, keys.identity(), guests, store);
+	let node = mesh::Node::start(&config.mesh, relays, keys.identity(), guests, store);
 	Ok(Some(Arc::new(node.await?)))
 }
 

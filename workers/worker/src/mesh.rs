@@ -2,6 +2,7 @@
 //! keys of sealed inputs, and lets requesters of running jobs reach the services that the owner exposes.
 
 pub mod guests;
+pub mod relays;
 mod serve;
 
 use std::{
@@ -10,7 +11,7 @@ use std::{
 };
 
 use io_mesh::{
-	ListedRelay, Mesh, MeshSession, PeerAddress, RelayList,
+	Mesh, MeshSession, PeerAddress, RelayList,
 	blob::BlobServer,
 	job::JobServer,
 	lanes::{Identity, LaneOptions},
@@ -23,6 +24,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use self::{
 	guests::Guests,
+	relays::Relays,
 	serve::{Desk, Exposed, Outputs},
 };
 use crate::{agent::Agent, config, content::Store};
@@ -44,17 +46,17 @@ pub struct Node {
 }
 
 impl Node {
-	/// Opens a lane at each of `relays`; peers are met at those of the `list`. The relays are reached in the background.
+	/// Opens a lane at each chosen relay; peers are met at those of the list. The relays are reached in the background.
 	pub async fn start(
 		settings: &config::Mesh,
-		relays: &[ListedRelay],
-		list: RelayList,
+		relays: Relays,
 		identity: &Identity,
 		guests: Guests,
 		store: Store,
 	) -> Result<Node, io_mesh::Error> {
+		let Relays { chosen: relays, list, chain } = relays;
 		let options = LaneOptions { direct: settings.direct, proxy: settings.proxy.clone() };
-		let lanes = identity.open(relays, &list, &options).await?;
+		let lanes = identity.open(&relays, &list, &options).await?;
 		let metrics = Metrics::default();
 		let agent = Arc::new(OnceLock::new());
 		let services = Exposed { guests: guests.clone(), ports: settings.ports() };
@@ -70,16 +72,19 @@ impl Node {
 			let tunnels = TunnelServer::new(Arc::new(services), metrics);
 			builder = builder.protocol(Arc::new(tunnels));
 		}
-		let watches = lanes.iter().zip(relays).map(|(lane, relay)| {
+		let watches = lanes.iter().zip(&relays).map(|(lane, relay)| {
 			AbortOnDropHandle::new(tokio::spawn(tell(lane.clone(), relay.url.clone())))
 		});
-		let watches = watches.collect();
+		let following = chain.map(|client| {
+			AbortOnDropHandle::new(tokio::spawn(relays::follow(client, list.clone())))
+		});
+		let watches = watches.chain(following).collect();
 		for lane in &lanes {
 			builder = builder.lane(lane.clone());
 		}
 		Ok(Node {
 			mesh: builder.start()?,
-			address: identity.address(relays)?,
+			address: identity.address(&relays)?,
 			list,
 			agent,
 			_watches: watches,

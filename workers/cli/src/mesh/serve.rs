@@ -70,6 +70,7 @@ impl Serving {
 	/// Begins to serve these contents; `input_key` opens the sealed one among them.
 	pub(crate) async fn start(
 		args: &MeshArgs,
+		client: &Client,
 		contents: impl IntoIterator<Item = Content>,
 		input_key: Option<ContentKey>,
 	) -> Result<Serving> {
@@ -77,11 +78,13 @@ impl Serving {
 		let hall = Arc::new(Hall { contents: contents.collect(), ..Hall::default() });
 		let metrics = Metrics::default();
 		let blobs = BlobServer::new(hall.clone(), metrics.clone());
-		let node = Node::join(args, Purpose::Files, Some(hall.clone()), vec![blobs], metrics);
+		let files = Purpose::Files;
+		let node = Node::join(args, client, files, Some(hall.clone()), vec![blobs], metrics);
+		let node = node.await?;
 		Ok(Serving {
-			node: node.await?,
 			hall,
-			addresses: args.addresses()?,
+			addresses: node.addresses()?,
+			node,
 			input_key,
 			seen: Mutex::default(),
 			handouts: Mutex::default(),
