@@ -14,7 +14,7 @@ use crate::{
 	daemon, doctor,
 	journal::{self, Journal},
 	keystore::{self, PassphraseSource},
-	mesh::relays::Relays,
+	mesh::{self, relays::Relays},
 	registration,
 };
 
@@ -370,7 +370,8 @@ fn register(mut config: Config, args: &RegisterArgs) -> Result<ExitCode, Error> 
 	let passphrase = args.passphrase.needed()?.read()?;
 	let keys = keystore::open(&config.keystore_path(), &passphrase)?;
 	let genesis = find_genesis(&config, keys.worker())?;
-	let relays = block_on(Relays::find(&config))?.map_err(daemon::Error::from)?;
+	let relays =
+		block_on(Relays::find(&config))?.map_err(mesh::Error::from).map_err(daemon::Error::from)?;
 	let on_chain = relays.as_ref().is_some_and(|relays| relays.chain.is_some());
 	let chosen = relays.map(|relays| relays.chosen).unwrap_or_default();
 	let offer = registration::Offer {

@@ -454,6 +454,11 @@ impl Config {
 		self.data_dir.join("relays")
 	}
 
+	/// Where it stands what was signed for to relays of the chain.
+	pub fn receipts_path(&self) -> PathBuf {
+		self.data_dir.join("receipts")
+	}
+
 	/// Where the journal of the proof of computing power lies.
 	pub fn attest_journal_path(&self) -> PathBuf {
 		self.data_dir.join("attest.redb")

@@ -47,6 +47,9 @@ const SAVE_EVERY: Duration = Duration::from_secs(10);
 /// How often old things are removed.
 const TIDY_EVERY: Duration = Duration::from_secs(600);
 
+/// Pause before a node that did not answer is asked again.
+const NODE_AGAIN: Duration = Duration::from_secs(5);
+
 /// Why the worker does not start, or stopped by itself.
 #[derive(thiserror::Error, Debug)]
 pub enum Error {
@@ -77,11 +80,8 @@ pub enum Error {
 	#[error(transparent)]
 	Devices(#[from] devices::Error),
 	/// The mesh.
-	#[error("the mesh: {0}")]
-	Mesh(#[from] io_mesh::Error),
-	/// The relays of the mesh.
 	#[error(transparent)]
-	Relays(#[from] relays::Error),
+	Mesh(#[from] mesh::Error),
 	/// A port.
 	#[error(transparent)]
 	Bind(#[from] BindError),
@@ -336,16 +336,26 @@ pub async fn run(config: Config, keys: Keys) -> Result<(), Error> {
 	Ok(())
 }
 
-/// Joins the mesh, if the settings name relays.
+/// Joins the mesh, if the settings name relays or say that the chain's are to be used.
 async fn join_mesh(
 	config: &Config,
 	keys: &Keys,
 	guests: &Guests,
 	store: &Store,
 ) -> Result<Option<Arc<mesh::Node>>, Error> {
-	let Some(relays) = Relays::find(config).await? else { return Ok(None) };
+	let relays = loop {
+		match Relays::find(config).await {
+			Ok(relays) => break relays,
+			Err(relays::Error::Client(error)) if error.is_temporary() => {
+				tracing::warn!(%error, "the mesh waits for the node");
+				tokio::time::sleep(NODE_AGAIN).await;
+			},
+			Err(error) => return Err(mesh::Error::from(error).into()),
+		}
+	};
+	let Some(relays) = relays else { return Ok(None) };
 	let (guests, store) = (guests.clone(), store.clone());
-	let node = mesh::Node::start(&config.mesh, relays, keys.identity(), guests, store);
+	let node = mesh::Node::start(config, relays, keys, guests, store);
 	Ok(Some(Arc::new(node.await?)))
 }
 

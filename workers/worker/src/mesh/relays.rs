@@ -1,15 +1,13 @@
 //! At which relays this worker waits, and at which it may meet others.
 
-use std::{path::Path, time::Duration};
+use std::path::Path;
 
-use futures::StreamExt;
 use io_client::Client;
 use io_mesh::{ListedRelay, RelayList, lanes::LANES};
 
-use crate::config::{self, Config};
+use io_primitives::mesh::EpochIndex;
 
-/// The list of relays is read no more often than so.
-const PAUSE: Duration = Duration::from_secs(10);
+use crate::config::{self, Config};
 
 /// Why there are no relays.
 #[derive(thiserror::Error, Debug)]
@@ -39,8 +37,8 @@ pub struct Relays {
 	pub chosen: Vec<ListedRelay>,
 	/// Those that may be used.
 	pub list: RelayList,
-	/// What the list comes from, if not from the settings.
-	pub chain: Option<Client>,
+	/// Where the list comes from, if not from the settings, and in which epoch.
+	pub chain: Option<(Client, EpochIndex)>,
 }
 
 impl Relays {
@@ -58,15 +56,12 @@ impl Relays {
 		if let Some(genesis) = config.genesis()? {
 			client.expect_genesis(genesis)?;
 		}
-		let list = RelayList::new(read(&client, client.finalized_block().await?.hash).await?);
+		let block = client.finalized_block().await?;
+		let map = client.relay_map(Some(block.hash)).await?;
+		let list = RelayList::new(map.relays.iter().map(ListedRelay::from).collect());
 		let chosen = choose(&list, &config.relays_path())?;
-		Ok(Some(Relays { chosen, list, chain: Some(client) }))
+		Ok(Some(Relays { chosen, list, chain: Some((client, map.epoch)) }))
 	}
-}
-
-async fn read(client: &Client, block: sp_core::H256) -> io_client::Result<Vec<ListedRelay>> {
-	let map = client.relay_map(Some(block)).await?;
-	Ok(map.relays.iter().map(ListedRelay::from).collect())
 }
 
 /// The relays that were chosen before, as far as they are still there; else new ones. The worker's registration names them, so they
@@ -96,22 +91,6 @@ fn choose(list: &RelayList, path: &Path) -> Result<Vec<ListedRelay>, Error> {
 	let text: String = chosen.iter().map(|relay| format!("{}\n", relay.url)).collect();
 	std::fs::write(path, text).map_err(failed)?;
 	Ok(chosen)
-}
-
-/// Keeps the list as the finalised chain has it; never ends.
-pub(super) async fn follow(client: Client, list: RelayList) {
-	let mut blocks = client.finalized_blocks();
-	while let Some(block) = blocks.next().await {
-		let relays = match block {
-			Ok(block) => read(&client, block.hash).await,
-			Err(error) => Err(error),
-		};
-		match relays {
-			Ok(relays) => list.replace(relays),
-			Err(error) => tracing::debug!(%error, "the list of relays stays as it was"),
-		}
-		tokio::time::sleep(PAUSE).await;
-	}
 }
 
 #[cfg(test)]
