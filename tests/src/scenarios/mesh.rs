@@ -85,25 +85,34 @@ impl Place {
 		input: Option<&Path>,
 		more: &[&str],
 	) -> Vec<String> {
-		let mut all: Vec<String> = ["--json", "job", "submit"].map(str::to_owned).into();
-		all.push(program.display().to_string());
-		all.extend(input.map(|input| format!("--input={}", input.display())));
-		all.push(format!("--class={}", self.market.class));
-		all.push(format!("--price={}", io(PRICE)));
-		all.push(format!("--run-blocks={RUN_BLOCKS}"));
-		let terms = ["--max-units=120", "--max-memory=64", "--max-output=4194304"];
-		all.extend(terms.iter().chain(more).map(|arg| (*arg).to_owned()));
-		all.extend(["--serve".into(), "--mesh".into(), "--yes".into()]);
-		all.extend(self.options());
-		all
+		[submit(&self.market, program, input, more), self.options()].concat()
 	}
+}
+
+/// Arguments of `io job submit` through the mesh, but for those by which it is reached.
+pub(super) fn submit(
+	market: &Market,
+	program: &Path,
+	input: Option<&Path>,
+	more: &[&str],
+) -> Vec<String> {
+	let mut all: Vec<String> = ["--json", "job", "submit"].map(str::to_owned).into();
+	all.push(program.display().to_string());
+	all.extend(input.map(|input| format!("--input={}", input.display())));
+	all.push(format!("--class={}", market.class));
+	all.push(format!("--price={}", io(PRICE)));
+	all.push(format!("--run-blocks={RUN_BLOCKS}"));
+	let terms = ["--max-units=120", "--max-memory=64", "--max-output=4194304"];
+	all.extend(terms.iter().chain(more).map(|arg| (*arg).to_owned()));
+	all.extend(["--serve", "--mesh", "--yes"].map(str::to_owned));
+	all
 }
 
 fn input() -> Vec<u8> {
 	(0..LINES).flat_map(|line| [MARK, format!("{line}\n").as_bytes()].concat()).collect()
 }
 
-fn files(world: &World, name: &str) -> Result<(PathBuf, PathBuf)> {
+pub(super) fn files(world: &World, name: &str) -> Result<(PathBuf, PathBuf)> {
 	let (program, input) =
 		(world.dir.join(format!("{name}.wasm")), world.dir.join(format!("{name}.input")));
 	std::fs::write(&program, programs::copies()?)?;
@@ -111,7 +120,7 @@ fn files(world: &World, name: &str) -> Result<(PathBuf, PathBuf)> {
 	Ok((program, input))
 }
 
-async fn run_io(world: &World, market: &Market, args: &[String]) -> Result<Finished> {
+pub(super) async fn run_io(world: &World, market: &Market, args: &[String]) -> Result<Finished> {
 	let args: Vec<_> = args.iter().map(String::as_str).collect();
 	world.io(Some(&market.requester), &args).await
 }
@@ -122,13 +131,13 @@ async fn fetch_as(world: &World, args: &[String]) -> Result<Finished> {
 	world.io(None, &args).await
 }
 
-fn job_of(done: &Finished) -> Result<JobId> {
+pub(super) fn job_of(done: &Finished) -> Result<JobId> {
 	let line = done.stdout.lines().find(|line| line.contains("\"submitted\"")).context("no job")?;
 	let json: serde_json::Value = serde_json::from_str(line)?;
 	json["job"].as_u64().context("no number of a job")
 }
 
-fn check_output(dir: &Path) -> Result<()> {
+pub(super) fn check_output(dir: &Path) -> Result<()> {
 	let stdout = find(dir, "stdout").context("the output has no stdout")?;
 	ensure!(std::fs::read(&stdout)? == input(), "the output is not the input");
 	Ok(())
