@@ -102,7 +102,7 @@ async fn job(world: &mut World, market: &Market, mesh_key: &str, name: &str) -> 
 	let done = run_io(world, market, &args).await?.ok("io job submit --mesh")?;
 	check_output(&output)?;
 	world.sync().await?;
-	let state = world.job(job_of(&done)?).await?.state;
+	let state = world.job(job_of(&done.stdout)?).await?.state;
 	ensure!(state == JobState::Settled, "the job is {state:?}");
 	Ok(())
 }

@@ -3,13 +3,12 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use io_primitives::{JobId, ReplicaState};
 use tokio::{
 	io::{AsyncReadExt, AsyncWriteExt},
 	net::{TcpListener, TcpStream},
 };
 
-use super::mesh::{Place, RUN_BLOCKS};
+use super::mesh::{Place, RUN_BLOCKS, begin};
 use crate::{process::Process, programs, worker::Options, world::World};
 
 /// Bytes that are sent to the service and come back.
@@ -27,12 +26,8 @@ pub(super) async fn run(world: &mut World) -> Result<()> {
 	let program = world.dir.join("tunnel.wasm");
 	// Long enough for all that is done before its end, on a slow machine too.
 	std::fs::write(&program, programs::work(60)?)?;
-	let mut args = place.submit(&program, None, &["--replicas=1", "--quorum=1", "--watch"]);
-	args.insert(0, format!("--node={}", world.node.url()));
-	args.push(format!("--key-file={}", world.key_file(&place.market.requester)?.display()));
-	let log = world.dir.join("tunnel-submit.log");
-	let mut submitting = Process::start("io job submit", &world.binaries.cli, &args, &log)?;
-	let job = accepted(world, &mut submitting).await?;
+	let args = place.submit(&program, None, &["--replicas=1", "--quorum=1", "--watch"]);
+	let (mut submitting, job) = begin(world, &place.market, args).await?;
 	world.step(format!("job {job} runs"));
 
 	let mut open = vec![format!("--node={}", world.node.url()), "--json".into()];
@@ -106,28 +101,6 @@ async fn round_trip(at: &str, relay: Option<&mut crate::relays::Relay>) -> Resul
 	let ((), received) = tokio::time::timeout(Duration::from_secs(60), both).await??;
 	ensure!(received == sent, "{} bytes came back, not those that were sent", received.len());
 	Ok(())
-}
-
-/// The job that is submitted, once its worker has accepted it.
-async fn accepted(world: &World, submitting: &mut Process) -> Result<JobId> {
-	let until = Instant::now() + world.job_limit(40);
-	loop {
-		let line =
-			submitting.output().lines().find(|l| l.contains("\"submitted\"")).map(str::to_owned);
-		if let Some(line) = line {
-			let json: serde_json::Value = serde_json::from_str(&line)?;
-			let job = json["job"].as_u64().context("no number of a job")?;
-			let view = world.job(job).await?;
-			if view.replicas.first().is_some_and(|r| r.state == ReplicaState::Accepted) {
-				return Ok(job);
-			}
-		}
-		if submitting.ended()?.is_some() {
-			bail!("io job submit: {}", submitting.output());
-		}
-		ensure!(Instant::now() < until, "the job was not accepted in time");
-		tokio::time::sleep(Duration::from_millis(200)).await;
-	}
 }
 
 /// The local addresses of the tunnels.

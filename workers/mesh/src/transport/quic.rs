@@ -388,6 +388,10 @@ impl Link for QuicLink {
 		self.connection.closed().await;
 	}
 
+	fn ended(&self) -> Option<String> {
+		self.connection.close_reason().map(|reason| reason.to_string())
+	}
+
 	fn close(&self, reason: &'static str) {
 		self.connection.close(VarInt::from_u32(0), reason.as_bytes());
 	}
