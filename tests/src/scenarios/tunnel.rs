@@ -25,7 +25,7 @@ pub(super) async fn run(world: &mut World) -> Result<()> {
 
 	let program = world.dir.join("tunnel.wasm");
 	// Long enough for all that is done before its end, on a slow machine too.
-	std::fs::write(&program, programs::work(60)?)?;
+	std::fs::write(&program, programs::work(100)?)?;
 	let args = place.submit(&program, None, &["--replicas=1", "--quorum=1", "--watch"]);
 	let (mut submitting, job) = begin(world, &place.market, args).await?;
 	world.step(format!("job {job} runs"));
@@ -58,6 +58,11 @@ pub(super) async fn run(world: &mut World) -> Result<()> {
 	// When the job is over, so is the access.
 	world.wait_end(job, world.job_limit(RUN_BLOCKS)).await?;
 	submitting.wait(Duration::from_secs(60)).await?;
+	ensure!(
+		submitting.output().lines().any(|line| line.contains("\"progress\"")),
+		"the worker did not tell how it gets on: {}",
+		submitting.output()
+	);
 	let until = Instant::now() + Duration::from_secs(30);
 	while round_trip(&local, None).await.is_ok() {
 		ensure!(Instant::now() < until, "the service can still be reached after the job has ended");

@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// Work of the program, so that its workers still run while the other one tries.
-const UNITS: u64 = 40;
+const UNITS: u64 = 60;
 /// Time for a relay to let an endpoint in.
 const ONLINE: Duration = Duration::from_secs(20);
 /// Time for a peer to answer.

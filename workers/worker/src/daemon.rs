@@ -10,6 +10,7 @@ use std::{
 use io_executor::Executor;
 use io_primitives::WorkerKey;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
 	agent::{Agent, Settings},
@@ -254,6 +255,9 @@ pub async fn run(config: Config, keys: Keys) -> Result<(), Error> {
 		let guard = Guarded::new(socket, config.content.max_connections, IDLE);
 		axum::serve(guard, content::router(store)).await
 	});
+	let progress = node.clone().map(|node| {
+		AbortOnDropHandle::new(tokio::spawn(mesh::progress::tell(node, agent.clone())))
+	});
 	let direct = config.chain.rpc.clone().map(|url| {
 		let after = Duration::from_secs(config.chain.rpc_after_seconds);
 		tokio::spawn(direct::run(agent.clone(), attester.clone(), url, after))
@@ -329,6 +333,7 @@ pub async fn run(config: Config, keys: Keys) -> Result<(), Error> {
 	}
 	gateway_server.abort();
 	content_server.abort();
+	drop(progress);
 	if let Some(node) = node {
 		node.close().await;
 	}

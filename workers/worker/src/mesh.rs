@@ -3,6 +3,7 @@
 
 mod dues;
 pub mod guests;
+pub(crate) mod progress;
 pub mod relays;
 mod serve;
 
