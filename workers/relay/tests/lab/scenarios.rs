@@ -276,7 +276,7 @@ async fn unlisted(lab: Lab) -> String {
 	let alone = io_mesh::Mesh::builder().lane(at_relay).relays(none).start().unwrap();
 	let config = SessionConfig { patience: Duration::from_secs(2) };
 	let session = alone.session(&worker_address(relays), config);
-	let error = say(&session, 1, 0, Body::Accept).await.unwrap_err();
+	let error = say(&session, 1, 0, Body::Progress { fuel: 1 }).await.unwrap_err();
 	assert!(
 		matches!(&error, Error::Unreachable(why) if why.contains("not on the list")),
 		"{error}"
