@@ -31,7 +31,7 @@ start_devnet
 printf '\n  Watch from a second terminal:\n    %s --node ws://127.0.0.1:%s job watch 0\n' "$TARGET/io" "$RPC_PORT"
 
 WAY=()
-[ "$DEVNET_MESH" = false ] || WAY=(--mesh "${RELAYS[@]}")
+[ "$DEVNET_MESH" = false ] || WAY=(--mesh)
 phase 'the job: 3 replicas, quorum 2'
 io job submit workers/examples/pathtracer.wasm --dev-account eve --yes --input "$SCENE" \
 	--arg 320 --arg 240 --arg 16 --class 0 --max-units 200 --max-memory 256 --max-output 4000000 \

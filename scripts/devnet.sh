@@ -6,8 +6,6 @@ DEVNET_PIDS=()
 DEVNET_ATTESTATION="${DEVNET_ATTESTATION:-true}"
 # Whether jobs go through the mesh, over two relays on this machine, and workers have no port for requesters.
 DEVNET_MESH="${DEVNET_MESH:-false}"
-# Options by which programs find the relays.
-RELAYS=()
 
 # Stops all that was started, workers first, and waits until it is gone.
 devnet_stop() {
@@ -42,20 +40,25 @@ start_chain() {
 	wait_for 180 'the first block of the dev chain' chain_makes_blocks || { tail -20 "$DEVNET_DIR/node.log" >&2; return 1; }
 }
 
-# start_relays: two relays of the mesh, which admit the endpoints in $DEVNET_DIR/allow. They look there every other second.
+# start_relays: two relays of the mesh, each with a bond on chain. They admit whom the chain knows.
 start_relays() {
-	local number dir
-	export IO_MESH_KEY="$DEVNET_DIR/mesh.key"
-	"$TARGET/io" --json mesh show | jq -re '.endpoints[]' >"$DEVNET_DIR/allow"
+	local number dir url on_chain operators=(none ferdie alice) regions=(none DE US)
 	for number in 1 2; do
 		dir="$DEVNET_DIR/relay-$number"
+		url="https://127.0.0.1:${PORTS[$((8 + number))]}/"
+		on_chain=(--node "ws://127.0.0.1:$RPC_PORT" --key "$dir/key")
 		mkdir -p "$dir"
-		"$TARGET/io-relay" key --out "$dir/key" >/dev/null
-		spawn "relay-$number" "$TARGET/io-relay" run --key "$dir/key" --allow "$DEVNET_DIR/allow" --plain-http --no-metrics \
-			--listen "127.0.0.1:${PORTS[$((8 + number))]}"
-		RELAYS+=(--relay "http://127.0.0.1:${PORTS[$((8 + number))]}/")
-		printf '  relay %s: http://127.0.0.1:%s/\n' "$number" "${PORTS[$((8 + number))]}"
+		"$TARGET/io-relay" key --out "$dir/key" >>"$dir/setup.log"
+		"$TARGET/io-relay" cert --name 127.0.0.1 --cert "$dir/cert.pem" --key "$dir/cert.key" >>"$dir/setup.log"
+		"$TARGET/io-relay" register "${on_chain[@]}" --dev-account "${operators[number]}" --url "$url" --tls-cert "$dir/cert.pem" \
+			--region "${regions[number]}" --capacity 1000 --price 0.05 >>"$dir/setup.log"
+		spawn "relay-$number" "$TARGET/io-relay" run "${on_chain[@]}" --tls-cert "$dir/cert.pem" --tls-key "$dir/cert.key" \
+			--listen "127.0.0.1:${PORTS[$((8 + number))]}" --no-metrics --receipts "$dir/receipts.redb"
+		printf '  relay %s of %s: %s\n' "$number" "${operators[number]}" "$url"
 	done
+	# The requester of the demo may use them too.
+	export IO_MESH_KEY="$DEVNET_DIR/mesh.key"
+	io mesh register --dev-account eve --yes >>"$DEVNET_DIR/setup.log"
 }
 
 # start_worker NUMBER OPERATOR: makes keys, registers the device with a development account as operator, starts the worker.
@@ -67,13 +70,11 @@ start_worker() {
 	(umask 077 && head -c 24 /dev/urandom | base64 >"$dir/passphrase")
 	printf '[attestation]\nenabled = %s\nthreads = 1\n' "$DEVNET_ATTESTATION" >"$dir/config.toml"
 	local common=(--config "$dir/config.toml" --data-dir "$dir" --log-format text)
-	local network=(--passphrase-file "$dir/passphrase" --listen "127.0.0.1:$gateway" --content-listen "127.0.0.1:$content" --allow-private-addresses "${RELAYS[@]}")
+	local network=(--passphrase-file "$dir/passphrase" --listen "127.0.0.1:$gateway" --content-listen "127.0.0.1:$content" --allow-private-addresses --rpc "ws://127.0.0.1:$RPC_PORT")
+	[ "$DEVNET_MESH" = false ] || network+=(--mesh)
 	"$TARGET/io-worker" "${common[@]}" keys new --passphrase-file "$dir/passphrase" >/dev/null 2>>"$dir/setup.log"
-	if [ "$DEVNET_MESH" = true ]; then
-		"$TARGET/io-worker" "${common[@]}" keys show --json --passphrase-file "$dir/passphrase" | jq -re '.endpoints[]' >>"$DEVNET_DIR/allow"
-	fi
 	address="$(io --json account show --dev-account "$operator" | jq -re .address)"
-	"$TARGET/io-worker" "${common[@]}" register "${network[@]}" --rpc "ws://127.0.0.1:$RPC_PORT" --operator "$address" --ask 0.01 --output "$dir/registration.json" 2>>"$dir/setup.log"
+	"$TARGET/io-worker" "${common[@]}" register "${network[@]}" --operator "$address" --ask 0.01 --output "$dir/registration.json" 2>>"$dir/setup.log"
 	io operator register --dev-account "$operator" --yes --stake 10000 >>"$dir/setup.log"
 	io operator register-worker --dev-account "$operator" --yes --file "$dir/registration.json" >>"$dir/setup.log"
 	spawn "worker-$number" "$TARGET/io-worker" "${common[@]}" run "${network[@]}"
@@ -107,7 +108,7 @@ start_devnet() {
 	start_chain
 	printf '  node: ws://127.0.0.1:%s, log %s\n' "$RPC_PORT" "$DEVNET_DIR/node.log"
 	if [ "$DEVNET_MESH" = true ]; then
-		phase 'two relays of the mesh'
+		phase 'two relays of the mesh, with a bond on chain'
 		start_relays
 	fi
 	phase 'three workers: keys, stake, registration, first heartbeat'

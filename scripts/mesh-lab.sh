@@ -18,8 +18,10 @@
 # a proxy of their own before a relay that holds everything back. `test --loopback` is the reduced form for machines without such
 # rights: everything on 127.0.0.1, no NAT, no firewall. It says so, and without it a machine that cannot do more fails.
 #
+# Most scenarios try the mesh with a worker of their own; in the last one the real io-node, io-relay, io-worker and io settle a job.
+#
 # IO_LAB: the prefix of the namespaces' names (io-lab). IO_LAB_ROUNDS: transfers during which a relay is killed (10).
-# IO_LAB_BIN: the test program, if it is built already.
+# IO_BIN_DIR: the folder of the programs, if they are built already. IO_LAB_BIN: the test program, likewise.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -115,8 +117,9 @@ run_tests() {
 	local lab="${IO_LAB_BIN:-}"
 	if [ -z "$lab" ]; then
 		prepare tests
+		build
 		# The program itself, not through cargo, which has no business in a namespace.
-		lab="$(cargo test --locked -p io-relay --test lab --no-run --message-format=json | lab_program)"
+		lab="$(cargo test --locked --workspace --all-targets --no-run --message-format=json | lab_program)"
 	fi
 	[ -x "$lab" ] || die 'the test program was not built'
 	if [ -n "$loopback" ]; then

@@ -27,7 +27,13 @@ pub fn hello() -> Result<Vec<u8>> {
 
 /// Copies its input to its output.
 pub fn copies() -> Result<Vec<u8>> {
-	Ok(wat::parse_str(
+	copies_then_works(0)
+}
+
+/// Copies its input to its output, then counts for about `units` units of work.
+pub fn copies_then_works(units: u64) -> Result<Vec<u8>> {
+	let counts = counts(units);
+	Ok(wat::parse_str(format!(
 		r#"(module
 			(import "wasi_snapshot_preview1" "path_open"
 				(func $path_open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
@@ -38,6 +44,7 @@ pub fn copies() -> Result<Vec<u8>> {
 			(data (i32.const 64) "in/input")
 			(func $check (param $error i32)
 				(if (local.get $error) (then (call $proc_exit (local.get $error)))))
+			{counts}
 			(func (export "_start")
 				(call $check (call $path_open (i32.const 3) (i32.const 0) (i32.const 64) (i32.const 8)
 					(i32.const 0) (i64.const 2) (i64.const 0) (i32.const 0) (i32.const 16)))
@@ -49,19 +56,37 @@ pub fn copies() -> Result<Vec<u8>> {
 					(if (i32.load (i32.const 8)) (then
 						(i32.store (i32.const 4) (i32.load (i32.const 8)))
 						(call $check (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))
-						(br $again))))))"#,
-	)?)
+						(br $again))))
+				(call $work)))"#,
+	))?)
+}
+
+/// The function `$work`, which counts for about so many units of work.
+fn counts(units: u64) -> String {
+	// About eight metered instructions a round. What a loop has used is seen from outside at the next call of a function.
+	const ROUNDS: u64 = 1_000_000;
+	let calls = units * io_primitives::FUEL_PER_UNIT / (8 * ROUNDS);
+	format!(
+		r#"(func $count (local $i i64)
+			(loop $again
+				(local.set $i (i64.add (local.get $i) (i64.const 1)))
+				(br_if $again (i64.lt_u (local.get $i) (i64.const {ROUNDS})))))
+		(func $work (local $i i64)
+			(loop $again
+				(if (i64.lt_u (local.get $i) (i64.const {calls})) (then
+					(call $count)
+					(local.set $i (i64.add (local.get $i) (i64.const 1)))
+					(br $again)))))"#
+	)
 }
 
 /// Counts for about `units` units of work, writes a line and ends.
 pub fn work(units: u64) -> Result<Vec<u8>> {
-	// Five metered instructions a round.
-	let rounds = units * io_primitives::FUEL_PER_UNIT / 5;
+	let counts = counts(units);
 	module(&format!(
-		r#"(func (export "_start") (local $i i64)
-			(loop $again
-				(local.set $i (i64.add (local.get $i) (i64.const 1)))
-				(br_if $again (i64.lt_u (local.get $i) (i64.const {rounds}))))
+		r#"{counts}
+		(func (export "_start")
+			(call $work)
 			(i32.store (i32.const 0) (i32.const 64))
 			(i32.store (i32.const 4) (i32.const 14))
 			(drop (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8))))"#

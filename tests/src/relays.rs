@@ -1,4 +1,4 @@
-//! Relays of the mesh: real `io-relay` processes, each behind a tap that records all bytes which pass.
+//! Relays of the mesh, real `io-relay` processes: behind a tap that records all bytes which pass, or registered on chain.
 
 use std::{
 	net::SocketAddr,
@@ -8,13 +8,17 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
+use io_primitives::mesh::EndpointKey;
 use tokio::{
 	io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
 	net::{TcpListener, TcpStream},
 	task::JoinHandle,
 };
 
-use crate::process::{Process, free_ports, run};
+use crate::{
+	process::{Process, free_ports, run},
+	world::{Party, World},
+};
 
 type Record = Arc<Mutex<Vec<u8>>>;
 
@@ -55,13 +59,7 @@ impl Relay {
 			"--max-per-minute=10000".into(),
 		];
 		let log = dir.join("log");
-		let mut process = Process::start("io-relay", binary, &args, &log)?;
-		let until = Instant::now() + Duration::from_secs(60);
-		while TcpStream::connect(listen).await.is_err() {
-			process.ensure_running()?;
-			ensure!(Instant::now() < until, "the relay does not listen");
-			tokio::time::sleep(Duration::from_millis(50)).await;
-		}
+		let process = listening(binary, &args, &log, listen).await?;
 		let listener = TcpListener::bind("127.0.0.1:0").await?;
 		let url = format!("http://{}/", listener.local_addr()?);
 		let record = Record::default();
@@ -90,6 +88,103 @@ impl Relay {
 	/// All bytes that have passed, in the order of their pieces.
 	pub fn recorded(&self) -> Vec<u8> {
 		self.record.lock().unwrap_or_else(PoisonError::into_inner).clone()
+	}
+
+	/// Kills it as the system kills.
+	pub async fn kill(&mut self) -> Result<()> {
+		self.process.kill().await
+	}
+}
+
+/// Starts a relay, and waits until it listens.
+async fn listening(
+	binary: &Path,
+	args: &[String],
+	log: &Path,
+	listen: SocketAddr,
+) -> Result<Process> {
+	let mut process = Process::start("io-relay", binary, args, log)?;
+	let until = Instant::now() + Duration::from_secs(60);
+	while TcpStream::connect(listen).await.is_err() {
+		process.ensure_running()?;
+		ensure!(Instant::now() < until, "the relay does not listen");
+		tokio::time::sleep(Duration::from_millis(50)).await;
+	}
+	Ok(process)
+}
+
+/// A relay that its operator has registered. It admits whom the chain knows, and claims what workers owe.
+pub struct BondedRelay {
+	process: Process,
+	id: EndpointKey,
+	url: String,
+}
+
+impl BondedRelay {
+	/// Registers and starts it, as its operator would. `fees` pays for its claims.
+	pub async fn start(
+		world: &mut World,
+		name: &str,
+		operator: &Party,
+		fees: &Party,
+		region: &str,
+		price: &str,
+	) -> Result<BondedRelay> {
+		let (binary, dir) = (world.binaries.relay.clone(), world.dir.join(name));
+		std::fs::create_dir_all(&dir)?;
+		let [port] = free_ports()?;
+		let listen = SocketAddr::from(([127, 0, 0, 1], port));
+		let url = format!("https://{listen}/");
+		let option = |name: &str, value: &dyn std::fmt::Display| format!("--{name}={value}");
+		let file = |name: &str, file: &str| option(name, &dir.join(file).display());
+		let limit = Duration::from_secs(60);
+
+		let args = ["key".into(), file("out", "key")];
+		let made = run(&binary, &args, limit).await?.ok("io-relay key")?;
+		let mut id = [0; 32];
+		hex::decode_to_slice(made.stdout.trim(), &mut id)?;
+		let args = [
+			"cert".into(),
+			"--name=127.0.0.1".into(),
+			file("cert", "cert.pem"),
+			file("key", "cert.key"),
+		];
+		run(&binary, &args, limit).await?.ok("io-relay cert")?;
+		let on_chain = [option("node", &world.node.url()), file("key", "key")];
+		let offer = [
+			option("key-file", &world.key_file(operator)?.display()),
+			option("url", &url),
+			file("tls-cert", "cert.pem"),
+			option("region", &region),
+			option("capacity", &1000),
+			option("price", &price),
+		];
+		let args = [&["register".into()], &on_chain[..], &offer].concat();
+		run(&binary, &args, limit).await?.ok("io-relay register")?;
+
+		let service = [
+			option("listen", &listen),
+			file("tls-cert", "cert.pem"),
+			file("tls-key", "cert.key"),
+			file("receipts", "receipts.redb"),
+			option("claim-key", &world.key_file(fees)?.display()),
+			"--no-metrics".into(),
+		];
+		let args = [&["run".into()], &on_chain[..], &service].concat();
+		let log = dir.join("log");
+		world.watch_log(name, &log);
+		let process = listening(&binary, &args, &log, listen).await?;
+		Ok(BondedRelay { process, id: EndpointKey::from_raw(id), url })
+	}
+
+	/// Its name on chain.
+	pub fn id(&self) -> EndpointKey {
+		self.id
+	}
+
+	/// Its URL on chain.
+	pub fn url(&self) -> &str {
+		&self.url
 	}
 
 	/// Kills it as the system kills.

@@ -16,11 +16,13 @@ mod outage;
 mod parallel;
 mod programs;
 mod relay;
+mod relays;
 mod shielded;
 mod silent;
 mod staking;
 mod toolchains;
 mod tunnel;
+mod undrawn;
 mod upgrade;
 
 use std::time::Duration;
@@ -68,7 +70,9 @@ pub fn all() -> Vec<Scenario> {
 		"shielded", "private payments, a job paid out of the pool; the chain shows neither who, whom nor how much", 600, shielded::run;
 		"mesh", "jobs go through two relays to workers without an open port; what passes the relays shows neither input nor output", 400, mesh::run;
 		"sealed", "a sealed job: its workers open the input, agree, and keep nothing of it in clear; the requester opens the output", 300, mesh::sealed;
+		"undrawn", "a worker that was not drawn gets neither the bytes nor the key of a sealed input, and can open neither", 300, undrawn::run;
 		"tunnel", "a service of a worker is reached through the mesh, by the requester of a running job alone, and survives a relay", 300, tunnel::run;
+		"relays", "relays that are registered on chain are found, paid to the unit for what they carry, and taken off the map when they are dead", 400, relays::run;
 		"toolchains", "programs of other toolchains run", 240, toolchains::run;
 		"cancel", "the requester cancels a job that nobody takes", 120, ending::cancel;
 		"expire", "a job that fits nobody expires", 180, ending::expire;

@@ -25,6 +25,8 @@ pub struct Options {
 	pub attestation: bool,
 	/// Relays of the mesh at which it waits, and never leaves.
 	pub relays: Vec<String>,
+	/// Whether it waits at relays that are registered on chain.
+	pub mesh: bool,
 	/// Services that it exposes, `NAME=PORT`.
 	pub expose: Vec<String>,
 }
@@ -36,6 +38,7 @@ impl Default for Options {
 			direct: false,
 			attestation: false,
 			relays: Vec::new(),
+			mesh: false,
 			expose: Vec::new(),
 		}
 	}
@@ -65,24 +68,27 @@ impl RealWorker {
 		std::fs::create_dir_all(&dir)?;
 		let [gateway_port, content_port] = free_ports()?;
 		private_file(&dir.join("passphrase"), "correct horse battery staple")?;
-		let rpc = if options.direct {
-			format!("rpc = \"{}\"\nrpc_after_seconds = 1\n", world.node.url())
-		} else {
-			String::new()
-		};
+		let mut rpc = String::new();
+		if options.direct || options.mesh {
+			rpc += &format!("rpc = \"{}\"\n", world.node.url());
+		}
+		if options.direct {
+			rpc += "rpc_after_seconds = 1\n";
+		}
 		let settings = format!(
 			"data_dir = \"{dir}\"\ncapacity = {capacity}\ndrain_seconds = 1\n\
 			 [chain]\ngenesis = \"{genesis:?}\"\n{rpc}\
 			 [gateway]\nlisten = \"127.0.0.1:{gateway_port}\"\n\
 			 [content]\nlisten = \"127.0.0.1:{content_port}\"\nmin_free_mib = 64\n\
 			 [fetch]\nallow_private_addresses = true\nconnect_seconds = 2\nstall_seconds = 2\nrounds = 1\n\
-			 [mesh]\nrelays = {relays:?}\nexpose = {expose:?}\ndirect = false\n\
+			 [mesh]\nrelays = {relays:?}\nfrom_chain = {mesh}\nexpose = {expose:?}\ndirect = false\n\
 			 [attestation]\nenabled = {attestation}\nthreads = 1\n\
 			 [log]\nfilter = \"info,io_worker=debug\"\n",
 			dir = dir.display(),
 			capacity = options.capacity,
 			attestation = options.attestation,
 			relays = options.relays,
+			mesh = options.mesh,
 			expose = options.expose,
 			genesis = world.chain.genesis(),
 		);

@@ -29,7 +29,7 @@ pub(super) async fn run(world: &mut World) -> Result<()> {
 	for stages in STAGES {
 		let name = format!("crash-{}.wasm", stages[0]);
 		// Different programs, so that none is in the cache already.
-		let mut program = programs::work(1)?;
+		let mut program = programs::work(2)?;
 		program.extend(custom_section(stages[0]));
 		let mut spec = world.spec(market.class, &name, program)?;
 		spec.program_at = locators(&[&world.files.slow(&name)])?;

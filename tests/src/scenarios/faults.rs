@@ -168,7 +168,7 @@ async fn garbage(world: &World, worker: &mut RealWorker) -> Result<()> {
 
 /// A source that stalls, and one that gives other bytes than promised: declined, nobody is slashed.
 async fn bad_sources(world: &mut World, market: &Market, worker: &mut RealWorker) -> Result<()> {
-	let mut stalling = world.spec(market.class, "stalls.wasm", programs::work(3)?)?;
+	let mut stalling = world.spec(market.class, "stalls.wasm", programs::work(5)?)?;
 	stalling.program_at = locators(&[&world.files.stalling("stalls.wasm")])?;
 	let mut wrong = world.spec(market.class, "wrong.wasm", programs::hello()?)?;
 	wrong.program = Program::Wasm { hash: H256::repeat_byte(9) };

@@ -26,7 +26,7 @@ pub(super) async fn run(world: &mut World) -> Result<()> {
 	world.step("three workers are registered and online");
 
 	// Submit, watch and fetch in one command, as the README shows it.
-	let program = programs::work(2)?;
+	let program = programs::work(3)?;
 	let file = world.dir.join("happy.wasm");
 	std::fs::write(&file, &program)?;
 	let output = world.dir.join("happy-output");

@@ -1,6 +1,9 @@
 //! Jobs through the mesh: two relays, workers without an open port, and a record of all that the relays could see.
 
-use std::path::{Path, PathBuf};
+use std::{
+	path::{Path, PathBuf},
+	time::{Duration, Instant},
+};
 
 use anyhow::{Context, Result, ensure};
 use io_primitives::{JobId, JobState};
@@ -8,7 +11,7 @@ use io_primitives::{JobId, JobState};
 use super::happy::find;
 use crate::{
 	money::io,
-	process::Finished,
+	process::{Finished, Process},
 	programs,
 	relays::{Relay, contains, endpoints_of_cli},
 	worker::{Options, RealWorker},
@@ -85,25 +88,34 @@ impl Place {
 		input: Option<&Path>,
 		more: &[&str],
 	) -> Vec<String> {
-		let mut all: Vec<String> = ["--json", "job", "submit"].map(str::to_owned).into();
-		all.push(program.display().to_string());
-		all.extend(input.map(|input| format!("--input={}", input.display())));
-		all.push(format!("--class={}", self.market.class));
-		all.push(format!("--price={}", io(PRICE)));
-		all.push(format!("--run-blocks={RUN_BLOCKS}"));
-		let terms = ["--max-units=120", "--max-memory=64", "--max-output=4194304"];
-		all.extend(terms.iter().chain(more).map(|arg| (*arg).to_owned()));
-		all.extend(["--serve".into(), "--mesh".into(), "--yes".into()]);
-		all.extend(self.options());
-		all
+		[submit(&self.market, program, input, more), self.options()].concat()
 	}
+}
+
+/// Arguments of `io job submit` through the mesh, but for those by which it is reached.
+pub(super) fn submit(
+	market: &Market,
+	program: &Path,
+	input: Option<&Path>,
+	more: &[&str],
+) -> Vec<String> {
+	let mut all: Vec<String> = ["--json", "job", "submit"].map(str::to_owned).into();
+	all.push(program.display().to_string());
+	all.extend(input.map(|input| format!("--input={}", input.display())));
+	all.push(format!("--class={}", market.class));
+	all.push(format!("--price={}", io(PRICE)));
+	all.push(format!("--run-blocks={RUN_BLOCKS}"));
+	let terms = ["--max-units=120", "--max-memory=64", "--max-output=4194304"];
+	all.extend(terms.iter().chain(more).map(|arg| (*arg).to_owned()));
+	all.extend(["--serve", "--mesh", "--yes"].map(str::to_owned));
+	all
 }
 
 fn input() -> Vec<u8> {
 	(0..LINES).flat_map(|line| [MARK, format!("{line}\n").as_bytes()].concat()).collect()
 }
 
-fn files(world: &World, name: &str) -> Result<(PathBuf, PathBuf)> {
+pub(super) fn files(world: &World, name: &str) -> Result<(PathBuf, PathBuf)> {
 	let (program, input) =
 		(world.dir.join(format!("{name}.wasm")), world.dir.join(format!("{name}.input")));
 	std::fs::write(&program, programs::copies()?)?;
@@ -111,9 +123,31 @@ fn files(world: &World, name: &str) -> Result<(PathBuf, PathBuf)> {
 	Ok((program, input))
 }
 
-async fn run_io(world: &World, market: &Market, args: &[String]) -> Result<Finished> {
+pub(super) async fn run_io(world: &World, market: &Market, args: &[String]) -> Result<Finished> {
 	let args: Vec<_> = args.iter().map(String::as_str).collect();
 	world.io(Some(&market.requester), &args).await
+}
+
+/// Submits a job in the background, and waits until its workers have accepted it.
+pub(super) async fn begin(
+	world: &mut World,
+	market: &Market,
+	mut args: Vec<String>,
+) -> Result<(Process, JobId)> {
+	args.insert(0, format!("--node={}", world.node.url()));
+	args.push(format!("--key-file={}", world.key_file(&market.requester)?.display()));
+	let (name, log) = ("io job submit", world.dir.join(format!("submit-{}.log", market.class)));
+	world.watch_log(name, &log);
+	let mut submitting = Process::start(name, &world.binaries.cli, &args, &log)?;
+	let until = Instant::now() + world.job_limit(20);
+	while !submitting.output().contains("\"submitted\"") {
+		submitting.ensure_running()?;
+		ensure!(Instant::now() < until, "the job was not submitted in time");
+		tokio::time::sleep(Duration::from_millis(200)).await;
+	}
+	let job = job_of(&submitting.output())?;
+	world.wait_accepted(job).await?;
+	Ok((submitting, job))
 }
 
 /// Fetches with a key of the mesh; no account is needed.
@@ -122,13 +156,13 @@ async fn fetch_as(world: &World, args: &[String]) -> Result<Finished> {
 	world.io(None, &args).await
 }
 
-fn job_of(done: &Finished) -> Result<JobId> {
-	let line = done.stdout.lines().find(|line| line.contains("\"submitted\"")).context("no job")?;
+pub(super) fn job_of(stdout: &str) -> Result<JobId> {
+	let line = stdout.lines().find(|line| line.contains("\"submitted\"")).context("no job")?;
 	let json: serde_json::Value = serde_json::from_str(line)?;
 	json["job"].as_u64().context("no number of a job")
 }
 
-fn check_output(dir: &Path) -> Result<()> {
+pub(super) fn check_output(dir: &Path) -> Result<()> {
 	let stdout = find(dir, "stdout").context("the output has no stdout")?;
 	ensure!(std::fs::read(&stdout)? == input(), "the output is not the input");
 	Ok(())
@@ -146,7 +180,7 @@ pub(super) async fn run(world: &mut World) -> Result<()> {
 	let to = format!("--output={}", output.display());
 	let args = place.submit(&program, Some(&file), &["--replicas=2", "--quorum=2", &to]);
 	let done = run_io(world, &place.market, &args).await?.ok("io job submit --mesh")?;
-	let job = job_of(&done)?;
+	let job = job_of(&done.stdout)?;
 	check_output(&output)?;
 	world.step(format!("job {job}: input and output went through the mesh"));
 	world.sync().await?;
@@ -190,7 +224,7 @@ pub(super) async fn sealed(world: &mut World) -> Result<()> {
 	let args =
 		place.submit(&program, Some(&file), &["--replicas=2", "--quorum=2", "--sealed", &to]);
 	let done = run_io(world, &place.market, &args).await?.ok("io job submit --sealed")?;
-	let job = job_of(&done)?;
+	let job = job_of(&done.stdout)?;
 	check_output(&output)?;
 	world.step(format!("job {job}: two workers opened the input, agreed, and sealed the output"));
 	world.sync().await?;

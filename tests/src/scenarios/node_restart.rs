@@ -16,7 +16,7 @@ pub(super) async fn run(world: &mut World) -> Result<()> {
 	let market = world.market("node-restart", 3).await?;
 	let mut workers = world.workers("node-restart", &market, Options::default()).await?;
 	for (kill, how) in [(false, "stopped"), (true, "killed")] {
-		let mut spec = world.spec(market.class, "node-restart.wasm", programs::work(3)?)?;
+		let mut spec = world.spec(market.class, "node-restart.wasm", programs::work(5)?)?;
 		(spec.run_blocks, spec.max_units) = (120, 20);
 		let job = world.submit(&spec, &market.requester).await?;
 		let mut watch = watch(world, job)?;

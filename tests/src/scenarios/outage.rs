@@ -116,7 +116,7 @@ pub(super) async fn in_flight(
 	market: &Market,
 	name: &str,
 ) -> Result<(JobId, JobSpec)> {
-	let mut spec = world.spec(market.class, &format!("{name}.wasm"), programs::work(3)?)?;
+	let mut spec = world.spec(market.class, &format!("{name}.wasm"), programs::work(5)?)?;
 	spec.max_units = 20;
 	let job = world.submit(&spec, &market.requester).await?;
 	world.wait_accepted(job).await?;

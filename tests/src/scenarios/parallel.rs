@@ -11,7 +11,7 @@ pub(super) async fn run(world: &mut World) -> Result<()> {
 	let worker = world.real_worker("parallel", &market.operators[0], market.class, options).await?;
 	world.wait_online(&[worker.key()]).await?;
 
-	let mut spec = world.spec(market.class, "parallel.wasm", programs::work(8)?)?;
+	let mut spec = world.spec(market.class, "parallel.wasm", programs::work(13)?)?;
 	(spec.replicas, spec.quorum, spec.run_blocks, spec.max_units) = (1, 1, 60, 20);
 	let first = world.submit(&spec, &market.requester).await?;
 	let second = world.submit(&spec, &market.requester).await?;

@@ -385,7 +385,7 @@ async fn pay_job(
 	let keys: Vec<_> = workers.iter().map(|worker| worker.key()).collect();
 	world.wait_online(&keys).await?;
 	let file = world.dir.join("shielded.wasm");
-	std::fs::write(&file, programs::work(1)?)?;
+	std::fs::write(&file, programs::work(2)?)?;
 	let [port] = free_ports()?;
 	let result = world.dir.join("shielded-output");
 	let args = [

@@ -3,13 +3,12 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use io_primitives::{JobId, ReplicaState};
 use tokio::{
 	io::{AsyncReadExt, AsyncWriteExt},
 	net::{TcpListener, TcpStream},
 };
 
-use super::mesh::{Place, RUN_BLOCKS};
+use super::mesh::{Place, RUN_BLOCKS, begin};
 use crate::{process::Process, programs, worker::Options, world::World};
 
 /// Bytes that are sent to the service and come back.
@@ -26,13 +25,9 @@ pub(super) async fn run(world: &mut World) -> Result<()> {
 
 	let program = world.dir.join("tunnel.wasm");
 	// Long enough for all that is done before its end, on a slow machine too.
-	std::fs::write(&program, programs::work(60)?)?;
-	let mut args = place.submit(&program, None, &["--replicas=1", "--quorum=1", "--watch"]);
-	args.insert(0, format!("--node={}", world.node.url()));
-	args.push(format!("--key-file={}", world.key_file(&place.market.requester)?.display()));
-	let log = world.dir.join("tunnel-submit.log");
-	let mut submitting = Process::start("io job submit", &world.binaries.cli, &args, &log)?;
-	let job = accepted(world, &mut submitting).await?;
+	std::fs::write(&program, programs::work(100)?)?;
+	let args = place.submit(&program, None, &["--replicas=1", "--quorum=1", "--watch"]);
+	let (mut submitting, job) = begin(world, &place.market, args).await?;
 	world.step(format!("job {job} runs"));
 
 	let mut open = vec![format!("--node={}", world.node.url()), "--json".into()];
@@ -63,6 +58,11 @@ pub(super) async fn run(world: &mut World) -> Result<()> {
 	// When the job is over, so is the access.
 	world.wait_end(job, world.job_limit(RUN_BLOCKS)).await?;
 	submitting.wait(Duration::from_secs(60)).await?;
+	ensure!(
+		submitting.output().lines().any(|line| line.contains("\"progress\"")),
+		"the worker did not tell how it gets on: {}",
+		submitting.output()
+	);
 	let until = Instant::now() + Duration::from_secs(30);
 	while round_trip(&local, None).await.is_ok() {
 		ensure!(Instant::now() < until, "the service can still be reached after the job has ended");
@@ -106,28 +106,6 @@ async fn round_trip(at: &str, relay: Option<&mut crate::relays::Relay>) -> Resul
 	let ((), received) = tokio::time::timeout(Duration::from_secs(60), both).await??;
 	ensure!(received == sent, "{} bytes came back, not those that were sent", received.len());
 	Ok(())
-}
-
-/// The job that is submitted, once its worker has accepted it.
-async fn accepted(world: &World, submitting: &mut Process) -> Result<JobId> {
-	let until = Instant::now() + world.job_limit(40);
-	loop {
-		let line =
-			submitting.output().lines().find(|l| l.contains("\"submitted\"")).map(str::to_owned);
-		if let Some(line) = line {
-			let json: serde_json::Value = serde_json::from_str(&line)?;
-			let job = json["job"].as_u64().context("no number of a job")?;
-			let view = world.job(job).await?;
-			if view.replicas.first().is_some_and(|r| r.state == ReplicaState::Accepted) {
-				return Ok(job);
-			}
-		}
-		if submitting.ended()?.is_some() {
-			bail!("io job submit: {}", submitting.output());
-		}
-		ensure!(Instant::now() < until, "the job was not accepted in time");
-		tokio::time::sleep(Duration::from_millis(200)).await;
-	}
 }
 
 /// The local addresses of the tunnels.

@@ -12,6 +12,7 @@ mod keys;
 mod mesh;
 mod operator;
 mod output;
+mod relay;
 mod serve;
 mod stake;
 mod tunnel;
@@ -91,6 +92,9 @@ enum Command {
 	/// Things that only the chain's admin may do
 	#[command(subcommand)]
 	Admin(admin::AdminCommand),
+	/// Relays of the mesh
+	#[command(subcommand)]
+	Relay(relay::RelayCommand),
 	/// This machine in the mesh
 	#[command(subcommand)]
 	Mesh(mesh::MeshCommand),
@@ -133,7 +137,8 @@ async fn run(cli: Cli, context: &App) -> Result<u8> {
 		Command::Wallet(command) => wallet::run(command, context).await,
 		Command::Chain(command) => chain::run(command, context).await.map(|()| 0),
 		Command::Admin(command) => admin::run(command, context).await.map(|()| 0),
-		Command::Mesh(command) => mesh::run(command, context).map(|()| 0),
+		Command::Relay(command) => relay::run(command, context).await.map(|()| 0),
+		Command::Mesh(command) => mesh::run(command, context).await.map(|()| 0),
 		Command::Tunnel(command) => tunnel::run(command, context).await.map(|()| 0),
 		Command::Serve(args) => job::serve(args, context).await.map(|()| 0),
 	}

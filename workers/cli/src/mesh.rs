@@ -19,6 +19,7 @@ use std::{
 
 use clap::Args;
 use indicatif::ProgressBar;
+use io_client::Client;
 use io_mesh::{
 	ContentAt, ListedRelay, Mesh, MeshSession, PeerAddress, RelayList,
 	blob::{self, FetchConfig},
@@ -45,7 +46,8 @@ const STALL: Duration = Duration::from_secs(30);
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Mesh")]
 pub(crate) struct MeshArgs {
-	/// A relay of the mesh, with the pin of its certificate if it has one; two are best
+	/// A relay of the mesh, with the pin of its certificate if it has one; two are best [default: two of those that are registered on
+	/// chain, see `io relay list`]
 	#[arg(long = "relay", env = "IO_RELAYS", value_name = "URL[#PIN]", value_delimiter = ',', value_parser = parse_relay)]
 	pub(crate) relays: Vec<NamedRelay>,
 	/// File with this machine's key in the mesh; it is made if it does not exist. Workers know the requester of a job by it, and
@@ -106,26 +108,24 @@ impl MeshArgs {
 		if path.exists() { key::load(&path).map(Some) } else { Ok(None) }
 	}
 
-	/// The relays that may be used.
-	fn list(&self) -> Result<RelayList> {
-		if self.relays.is_empty() {
-			return Err(Error::Usage("the mesh needs relays: add --relay URL#PIN, twice".into()));
+	/// The relays that may be used, and those of them to wait at.
+	async fn relays(&self, client: &Client) -> Result<(RelayList, Vec<ListedRelay>)> {
+		if !self.relays.is_empty() {
+			let relays: Vec<ListedRelay> = self.relays.iter().map(NamedRelay::listed).collect();
+			let first = relays.iter().take(LANES).cloned().collect();
+			return Ok((RelayList::new(relays), first));
 		}
-		Ok(RelayList::new(self.relays.iter().map(NamedRelay::listed).collect()))
-	}
-
-	/// The relays to wait at.
-	fn relays(&self) -> Result<Vec<ListedRelay>> {
-		let mut relays = self.list()?.all();
-		relays.truncate(LANES);
-		Ok(relays)
-	}
-
-	/// The addresses of this machine, of all purposes: what a job must name so that its workers let us in.
-	pub(crate) fn addresses(&self) -> Result<[PeerAddress; 2]> {
-		let (identity, relays) = (self.identity()?, self.relays()?);
-		let at = |purpose: Purpose| purpose.identity(&identity).address(&relays).map_err(wrong);
-		Ok([at(Purpose::Files)?, at(Purpose::Tunnel)?])
+		let finalized = client.finalized_block().await?;
+		let map = client.relay_map(Some(finalized.hash)).await?;
+		let list = RelayList::new(map.relays.iter().map(ListedRelay::from).collect());
+		let chosen = list.choose(LANES, &[]);
+		if chosen.is_empty() {
+			return Err(Error::Chain(
+				"no relay of the mesh is registered on this chain: name some with --relay URL#PIN"
+					.into(),
+			));
+		}
+		Ok((list, chosen))
 	}
 }
 
@@ -138,6 +138,8 @@ fn wrong(error: io_mesh::Error) -> Error {
 pub(crate) struct Node {
 	mesh: Mesh,
 	list: RelayList,
+	relays: Vec<ListedRelay>,
+	identity: Identity,
 	_lock: std::fs::File,
 }
 
@@ -145,12 +147,13 @@ impl Node {
 	/// Joins the mesh, and waits until a relay lets us in.
 	pub(crate) async fn join(
 		args: &MeshArgs,
+		client: &Client,
 		purpose: Purpose,
 		admission: Option<Arc<dyn Admission>>,
 		protocols: Vec<Arc<dyn Protocol>>,
 		metrics: Metrics,
 	) -> Result<Arc<Node>> {
-		let (list, relays) = (args.list()?, args.relays()?);
+		let (list, relays) = args.relays(client).await?;
 		let identity = args.identity()?;
 		let lock = key::lock(&args.key_file()?, purpose.name())?;
 		let options = LaneOptions { direct: !args.relay_only, proxy: None };
@@ -168,7 +171,8 @@ impl Node {
 				Some(Err(reason)) => reasons.push(reason),
 				None => {
 					return Err(Error::Local(format!(
-						"no relay of the mesh can be used: {}",
+						"no relay of the mesh can be used: {}\nRelays let in registered endpoints only: `io mesh register` registers \
+						 those of this machine",
 						reasons.join("; ")
 					)));
 				},
@@ -185,14 +189,23 @@ impl Node {
 		if let Some(admission) = admission {
 			builder = builder.admission(admission);
 		}
-		Ok(Arc::new(Node { mesh: builder.start().map_err(wrong)?, list, _lock: lock }))
+		let mesh = builder.start().map_err(wrong)?;
+		Ok(Arc::new(Node { mesh, list, relays, identity, _lock: lock }))
+	}
+
+	/// The addresses of this machine, of all purposes: what a job must name so that its workers let us in.
+	pub(crate) fn addresses(&self) -> Result<[PeerAddress; 2]> {
+		let at = |purpose: Purpose| {
+			purpose.identity(&self.identity).address(&self.relays).map_err(wrong)
+		};
+		Ok([at(Purpose::Files)?, at(Purpose::Tunnel)?])
 	}
 
 	/// A session with a peer, at the relays that are known here.
 	pub(crate) fn session(&self, peer: &PeerAddress) -> Result<MeshSession> {
 		let peer = peer.only_at(|url| self.list.find(url).is_some()).ok_or_else(|| {
 			Error::Local(
-				"it waits only at relays that are not named here; add them with --relay".into(),
+				"it waits only at relays that are not known here; add them with --relay".into(),
 			)
 		})?;
 		Ok(self.mesh.session(&peer, SessionConfig { patience: CONNECT }))
@@ -250,13 +263,15 @@ impl Node {
 /// What fetches outputs from the mesh. It joins only when it has to.
 pub(crate) struct Fetcher {
 	args: MeshArgs,
+	client: Client,
 	node: OnceCell<Arc<Node>>,
 }
 
 impl Fetcher {
 	/// Fetches with a node that runs already, or with one of its own.
-	pub(crate) fn new(args: &MeshArgs, node: Option<Arc<Node>>) -> Fetcher {
-		Fetcher { args: args.clone(), node: OnceCell::new_with(node) }
+	pub(crate) fn new(args: &MeshArgs, client: &Client, node: Option<Arc<Node>>) -> Fetcher {
+		let (args, client) = (args.clone(), client.clone());
+		Fetcher { args, client, node: OnceCell::new_with(node) }
 	}
 
 	/// Fetches a content into a temporary file.
@@ -266,7 +281,8 @@ impl Fetcher {
 		most: u64,
 		bar: &ProgressBar,
 	) -> Result<(NamedTempFile, H256, u64)> {
-		let join = || Node::join(&self.args, Purpose::Files, None, Vec::new(), Metrics::default());
+		let (files, metrics) = (Purpose::Files, Metrics::default());
+		let join = || Node::join(&self.args, &self.client, files, None, Vec::new(), metrics);
 		self.node.get_or_try_init(join).await?.fetch(at, most, bar).await
 	}
 

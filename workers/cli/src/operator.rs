@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use codec::{Compact, Decode, Encode};
-use io_client::{Client, Keypair, Registration, amount};
+use io_client::{Client, Keypair, Registration, amount, mesh::MESH};
 use io_primitives::{
-	AccountId, Balance, BlockNumber, ClassId, OffenceReason, WorkerKey, WorkerView,
+	AccountId, Balance, BlockNumber, ClassId, OffenceReason, WorkerKey, WorkerView, mesh::Party,
 };
 use serde_json::{Value, json};
 use sp_core::H256;
@@ -108,6 +108,33 @@ pub(crate) enum OperatorCommand {
 	/// Take a device off the market
 	RetireWorker {
 		/// Its key
+		#[arg(value_parser = keys::parse_worker)]
+		worker: WorkerKey,
+		#[command(flatten)]
+		send: SendArgs,
+	},
+	/// Set money aside that pays relays for what they carry for a device; it stays on hold in your account until then
+	FundRelays {
+		/// The device's key
+		#[arg(value_parser = keys::parse_worker)]
+		worker: WorkerKey,
+		/// How much, in IO
+		#[arg(value_parser = amount::parse)]
+		amount: Balance,
+		#[command(flatten)]
+		send: SendArgs,
+	},
+	/// Ask for the rest of that money. It is free, with `release-relays`, when no relay can claim anything of it any more
+	CloseRelays {
+		/// The device's key
+		#[arg(value_parser = keys::parse_worker)]
+		worker: WorkerKey,
+		#[command(flatten)]
+		send: SendArgs,
+	},
+	/// Get the rest of that money back
+	ReleaseRelays {
+		/// The device's key
 		#[arg(value_parser = keys::parse_worker)]
 		worker: WorkerKey,
 		#[command(flatten)]
@@ -263,6 +290,22 @@ pub(crate) async fn run(command: OperatorCommand, app: &App) -> Result<()> {
 			let question = format!("take worker {} off the market?", output::key(&worker));
 			send_call(JOBS, "retire_worker", worker.encode(), &question, &send, app).await
 		},
+		OperatorCommand::FundRelays { worker, amount, send } => {
+			let arguments = (worker, Compact(amount)).encode();
+			let (money, worker) = (output::money(amount), output::key(&worker));
+			let question = format!("put {money} on hold to pay relays of worker {worker}?");
+			send_call(MESH, "fund", arguments, &question, &send, app).await
+		},
+		OperatorCommand::CloseRelays { worker, send } => {
+			let key = output::key(&worker);
+			let question = format!("take the rest of what pays relays of worker {key} back?");
+			send_call(MESH, "close_budget", worker.encode(), &question, &send, app).await
+		},
+		OperatorCommand::ReleaseRelays { worker, send } => {
+			let key = output::key(&worker);
+			let question = format!("get the rest of what pays relays of worker {key}?");
+			send_call(MESH, "release_budget", worker.encode(), &question, &send, app).await
+		},
 		OperatorCommand::Show { address, key } => show(address, &key, app).await,
 		OperatorCommand::Slashes { address } => slashes(address, app).await,
 		OperatorCommand::Workers { address, key } => workers(address, &key, app).await,
@@ -329,7 +372,21 @@ async fn register_worker(registration: &Registration, send: &SendArgs, app: &App
 		registration.profile.class,
 		registration.profile.ask_per_unit
 	);
-	submit(&client, &signer, JOBS, "register_worker", arguments, &question, send, app).await
+	submit(&client, &signer, JOBS, "register_worker", arguments, &question, send, app).await?;
+	if registration.mesh.is_empty() {
+		return Ok(());
+	}
+	let known = client.mesh_endpoints_of(&Party::Worker(worker), None).await?;
+	for file in &registration.mesh {
+		let (endpoint, proof) = file.read()?;
+		if known.contains(&endpoint) {
+			continue;
+		}
+		let arguments = (endpoint, Some(worker), proof).encode();
+		let question = "register its endpoint in the mesh, for a deposit?";
+		submit(&client, &signer, MESH, "register_endpoint", arguments, question, send, app).await?;
+	}
+	Ok(())
 }
 
 pub(crate) async fn send_call(
@@ -474,12 +531,20 @@ async fn workers(address: Option<AccountId>, key: &KeyArgs, app: &App) -> Result
 	let mut views = Vec::new();
 	for found in summary.workers {
 		if let Some(view) = client.worker(&found.worker).await? {
-			views.push(view);
+			let budget = client.mesh_budget(&found.worker, None).await?;
+			views.push((view, budget.map_or(0, |budget| budget.held)));
 		}
 	}
 	let json = json!({
 		"operator": output::address(&account),
-		"workers": views.iter().map(worker_json).collect::<Vec<_>>(),
+		"workers": views
+			.iter()
+			.map(|(view, for_relays)| {
+				let mut json = worker_json(view);
+				json["for_relays"] = output::json_amount(*for_relays);
+				json
+			})
+			.collect::<Vec<_>>(),
 	});
 	app.output.result(&json, || {
 		if views.is_empty() {
@@ -493,8 +558,9 @@ async fn workers(address: Option<AccountId>, key: &KeyArgs, app: &App) -> Result
 			"replicas",
 			"capacity",
 			"reputation",
+			"for relays",
 		]);
-		for view in &views {
+		for (view, for_relays) in &views {
 			table.add_row([
 				output::key(&view.worker),
 				view.profile.class.to_string(),
@@ -503,6 +569,7 @@ async fn workers(address: Option<AccountId>, key: &KeyArgs, app: &App) -> Result
 				view.live.len().to_string(),
 				view.profile.capacity.to_string(),
 				percent(view.reputation),
+				output::money(*for_relays),
 			]);
 		}
 		table.to_string()

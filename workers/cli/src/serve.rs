@@ -1,7 +1,7 @@
 //! Gives programs and inputs of jobs to workers: through the mesh, or by a small content server with the same paths as a worker's.
 
 use std::{
-	collections::HashMap,
+	collections::{BTreeMap, HashMap},
 	fmt::Write as _,
 	io::SeekFrom,
 	net::SocketAddr,
@@ -21,7 +21,7 @@ use axum::{
 	routing::get,
 };
 use io_client::Client;
-use io_primitives::{AccountId, JobView};
+use io_primitives::{AccountId, JobId, JobView, ReplicaId};
 use sp_core::H256;
 use tokio::{
 	io::{AsyncReadExt, AsyncSeekExt},
@@ -105,6 +105,14 @@ impl Server {
 			// Whoever knows the URL may have it.
 			Self::Http(_) => Ok(()),
 			Self::Mesh(serving) => serving.look(client, view, say).await,
+		}
+	}
+
+	/// Fuel that the program has used at the worker of each replica. Only the mesh brings word of that.
+	pub(crate) fn progress(&self, job: JobId) -> BTreeMap<ReplicaId, u64> {
+		match self {
+			Self::Http(_) => BTreeMap::new(),
+			Self::Mesh(serving) => serving.progress(job),
 		}
 	}
 

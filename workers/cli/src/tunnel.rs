@@ -104,7 +104,8 @@ pub(crate) async fn run(command: TunnelCommand, app: &App) -> Result<()> {
 		Target::Job(job) => worker_of(&client, *job, args.replica).await?,
 	};
 	let address = address_of(&client, &worker).await?;
-	let node = Node::join(&args.mesh, Purpose::Tunnel, None, Vec::new(), Metrics::default());
+	let node =
+		Node::join(&args.mesh, &client, Purpose::Tunnel, None, Vec::new(), Metrics::default());
 	let node = node.await?;
 	let session = Arc::new(node.session(&address)?);
 	session.ready(CONNECT).await.map_err(|e| {

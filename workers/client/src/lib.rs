@@ -21,7 +21,7 @@ pub use client::{AccountBalance, ChainInfo, Client, Options};
 pub use error::{DispatchFailure, Error};
 pub use events::{ChainEvent, Fields, JobEvent, Phase};
 pub use metadata::Runtime;
-pub use registration::{ProfileFile, Registration, RegistrationError};
+pub use registration::{EndpointFile, ProfileFile, Registration, RegistrationError};
 pub use transaction::{Included, Pending};
 
 /// The key pair that signs an account's transactions.

@@ -2,13 +2,14 @@
 
 use io_primitives::{
 	AccountId, Locator, WorkerKey,
+	mesh::{EndpointKey, endpoint_payload},
 	worker::{Engines, Profile},
 };
 use serde::{Deserialize, Serialize};
 use sp_core::{
 	H256,
 	crypto::{Pair, Ss58Codec},
-	sr25519,
+	ed25519, sr25519,
 };
 
 use crate::amount;
@@ -27,6 +28,35 @@ pub struct Registration {
 	pub profile: ProfileFile,
 	/// Signature of the hot key, 64 bytes in hex: see [`io_primitives::call::registration_payload`].
 	pub proof: String,
+	/// Endpoints of the device in the mesh that are to be registered with it.
+	#[serde(default, skip_serializing_if = "Vec::is_empty")]
+	pub mesh: Vec<EndpointFile>,
+}
+
+/// An endpoint's consent to stand for a device of the operator.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EndpointFile {
+	/// Its key, 32 bytes in hex.
+	pub endpoint: String,
+	/// Its signature, 64 bytes in hex: see [`io_primitives::mesh::endpoint_payload`].
+	pub proof: String,
+}
+
+impl EndpointFile {
+	/// Puts it together.
+	pub fn new(endpoint: &EndpointKey, proof: &ed25519::Signature) -> Self {
+		Self {
+			endpoint: format!("0x{}", hex::encode(endpoint.0)),
+			proof: format!("0x{}", hex::encode(proof.0)),
+		}
+	}
+
+	/// Key and signature.
+	pub fn read(&self) -> Result<(EndpointKey, ed25519::Signature)> {
+		let endpoint = bytes("mesh.endpoint", &self.endpoint).map(EndpointKey::from_raw)?;
+		Ok((endpoint, ed25519::Signature::from_raw(bytes("mesh.proof", &self.proof)?)))
+	}
 }
 
 /// A [`Profile`] as people read and write it.
@@ -96,6 +126,7 @@ impl Registration {
 			genesis: format!("0x{}", hex::encode(genesis)),
 			profile: profile.into(),
 			proof: format!("0x{}", hex::encode(proof.0)),
+			mesh: Vec::new(),
 		}
 	}
 
@@ -119,14 +150,21 @@ impl Registration {
 		bytes("proof", &self.proof).map(sr25519::Signature::from_raw)
 	}
 
-	/// Checks that the hot key signed for this operator on this chain.
+	/// Checks that the hot key, and each endpoint, signed for this operator on this chain.
 	pub fn verify(&self) -> Result<()> {
-		let payload = io_primitives::call::registration_payload(self.genesis()?, &self.operator()?);
-		if sr25519::Pair::verify(&self.proof()?, payload, &self.worker_key()?) {
-			Ok(())
-		} else {
-			Err(RegistrationError::Proof)
+		let (genesis, operator) = (self.genesis()?, self.operator()?);
+		let payload = io_primitives::call::registration_payload(genesis, &operator);
+		if !sr25519::Pair::verify(&self.proof()?, payload, &self.worker_key()?) {
+			return Err(RegistrationError::Proof);
 		}
+		let payload = endpoint_payload(genesis, &operator);
+		for file in &self.mesh {
+			let (endpoint, proof) = file.read()?;
+			if !ed25519::Pair::verify(&proof, &payload, &endpoint) {
+				return Err(RegistrationError::Proof);
+			}
+		}
+		Ok(())
 	}
 }
 
@@ -202,6 +240,18 @@ mod tests {
 		assert_eq!(read, made);
 		assert_eq!(read.verify(), Ok(()));
 		assert_eq!(ProfileFile::from(&read.profile.profile().unwrap()), made.profile);
+	}
+
+	#[test]
+	fn should_refuse_when_an_endpoint_did_not_sign_for_the_operator() {
+		let mut made = registration();
+		let pair = ed25519::Pair::from_seed(&[5; 32]);
+		let payload = endpoint_payload(H256([3; 32]), &AccountId::new([2; 32]));
+		made.mesh = vec![EndpointFile::new(&pair.public(), &pair.sign(&payload))];
+		assert_eq!(made.verify(), Ok(()));
+		let other = endpoint_payload(H256([3; 32]), &AccountId::new([9; 32]));
+		made.mesh = vec![EndpointFile::new(&pair.public(), &pair.sign(&other))];
+		assert_eq!(made.verify(), Err(RegistrationError::Proof));
 	}
 
 	#[test]

@@ -16,7 +16,6 @@ use tokio::{io::AsyncWriteExt, sync::OnceCell};
 
 use crate::{
 	Error, MeshSession,
-	blob::Content,
 	error::Refusal,
 	frame, lock,
 	node::{Peer, Protocol},
@@ -28,7 +27,7 @@ use crate::{
 pub const PROTOCOL: &str = "ionet/job/1";
 
 /// Most bytes of a message.
-pub const MAX_MESSAGE: usize = 512;
+pub const MAX_MESSAGE: usize = 256;
 /// Most bytes of an answer.
 pub const MAX_ANSWER: usize = 256;
 /// Answers are remembered so long.
@@ -51,46 +50,18 @@ pub struct Message {
 	pub body: Body,
 }
 
-/// What is said.
+/// What is said. Offers, acceptance, cancelling and results are the chain's business, and so not said here.
 #[derive(Encode, Decode, Clone, PartialEq, Eq, Debug)]
 pub enum Body {
-	/// Requester: this is the input (the sealed bytes).
-	#[codec(index = 0)]
-	Offer(Content),
-	/// Worker: I have it and will run it.
-	#[codec(index = 1)]
-	Accept,
 	/// Requester: the key of the input, sealed to the worker.
 	#[codec(index = 2)]
 	Key(SealedKey),
-	/// Worker: how far it is.
+	/// Worker: the program runs, and has used so much fuel.
 	#[codec(index = 3)]
 	Progress {
-		/// Higher than in the message before.
-		seq: u64,
-		/// Hundredths of a percent.
-		done: u16,
-		/// Units of work used.
-		units: u64,
-		/// The worker's signature of [`progress_payload`].
-		signature: sp_core::sr25519::Signature,
+		/// [`FUEL_PER_UNIT`](io_primitives::FUEL_PER_UNIT) of it is one unit of work.
+		fuel: u64,
 	},
-	/// Requester: stop.
-	#[codec(index = 4)]
-	Cancel,
-	/// Worker: this is the output (the sealed bytes), and its key, sealed to the requester.
-	#[codec(index = 5)]
-	Done(Content, SealedKey),
-}
-
-/// What a worker signs of its progress: `SCALE("io/progress/v1", genesis, job, replica, seq, done, units)`.
-pub fn progress_payload(
-	genesis: sp_core::H256,
-	job: JobId,
-	replica: ReplicaId,
-	(seq, done, units): (u64, u16, u64),
-) -> Vec<u8> {
-	(b"io/progress/v1", genesis, job, replica, seq, done, units).encode()
 }
 
 /// Handles messages. Called once for each.
@@ -159,4 +130,28 @@ pub async fn say(
 	getrandom::fill(&mut id)
 		.map_err(|_| Error::Config("no randomness from the operating system".into()))?;
 	session.request(PROTOCOL, &Message { id, job, replica, body }, MAX_ANSWER).await
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn should_keep_their_bytes_when_the_code_changes() {
+		let message = |body| Message { id: [1; 16], job: 2, replica: 3, body };
+		let head = format!("{}020000000000000003", "01".repeat(16));
+		for (body, bytes) in [
+			(Body::Key([4; 80]), format!("02{}", "04".repeat(80))),
+			(Body::Progress { fuel: 5 }, "030500000000000000".into()),
+		] {
+			let encoded = message(body).encode();
+			assert_eq!(hex::encode(&encoded), format!("{head}{bytes}"));
+			assert!(encoded.len() + 4 <= MAX_MESSAGE);
+		}
+		// Bodies of an earlier draft.
+		for index in [0, 1, 4, 5, 6] {
+			let bytes = [&message(Body::Progress { fuel: 5 }).encode()[..25], &[index]].concat();
+			assert!(Message::decode(&mut &bytes[..]).is_err());
+		}
+	}
 }

@@ -334,9 +334,13 @@ impl MeshSession {
 						self.metrics.hedges.inc();
 					}
 					attempts.push(async move {
-						let answer = ask_once(&*linked.link, protocol, question, most).await;
+						let mut answer = ask_once(&*linked.link, protocol, question, most).await;
 						if answer.is_err() {
 							tokio::time::sleep(BACKOFF.0).await;
+						}
+						// A peer that keeps us out says so as it ends the link; the stream only knows that it broke.
+						if let (Err(Error::Io(_)), Some(why)) = (&answer, linked.link.ended()) {
+							answer = Err(Error::Lost(why));
 						}
 						(lane, answer)
 					});

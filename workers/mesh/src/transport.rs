@@ -62,6 +62,9 @@ pub trait Link: fmt::Debug + Send + Sync + 'static {
 	/// Returns when the link has ended.
 	async fn closed(&self);
 
+	/// Why it has ended, in words; `None` while it has not.
+	fn ended(&self) -> Option<String>;
+
 	/// Ends the link. The other end learns the reason.
 	fn close(&self, reason: &'static str);
 }

@@ -29,7 +29,7 @@ use crate::{
 	kernel::NO_PARA,
 	keystore::Keys,
 	lock,
-	mesh::guests::Guests,
+	mesh::{guests::Guests, progress::Running},
 	metrics::Metrics,
 	runner::{Failure, Output, Phase, Runner, Work},
 	sealing, unix_seconds,
@@ -928,6 +928,18 @@ impl Agent {
 				_ => {},
 			}
 		}
+	}
+
+	/// Programs that run for requesters who named a place in the mesh.
+	pub(crate) fn running_for_peers(&self) -> Vec<Running> {
+		let state = lock(&self.0.state);
+		let running = state.live.iter().filter_map(|(execution, live)| {
+			let (work, seen) = (live.work.as_ref()?, live.seen.as_ref()?);
+			matches!(work.phase(), Phase::Running).then_some(())?;
+			let requester = Guest::addresses(&seen.spec).next()?;
+			Some(Running { execution: *execution, requester, fuel: work.fuel_used() })
+		});
+		running.collect()
 	}
 
 	/// Notices whether the disk is full; a worker with a full disk sends no heartbeats, so that it is not drawn.

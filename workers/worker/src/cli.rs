@@ -14,6 +14,7 @@ use crate::{
 	daemon, doctor,
 	journal::{self, Journal},
 	keystore::{self, PassphraseSource},
+	mesh::{self, relays::Relays},
 	registration,
 };
 
@@ -134,6 +135,9 @@ struct NetworkArgs {
 		value_delimiter = ','
 	)]
 	relays: Vec<String>,
+	/// Wait at two of the relays that are registered on chain, if no --relay is given; needs --rpc
+	#[arg(long, env = "IO_WORKER_MESH")]
+	mesh: bool,
 	/// Service that the requester of a job may reach through the mesh while this worker has accepted the job, such as ssh=22
 	#[arg(long, env = "IO_WORKER_EXPOSE", value_name = "NAME=PORT", value_delimiter = ',')]
 	expose: Vec<String>,
@@ -171,6 +175,7 @@ impl NetworkArgs {
 		if !self.relays.is_empty() {
 			config.mesh.relays.clone_from(&self.relays);
 		}
+		config.mesh.from_chain |= self.mesh;
 		if !self.expose.is_empty() {
 			config.mesh.expose.clone_from(&self.expose);
 		}
@@ -365,11 +370,16 @@ fn register(mut config: Config, args: &RegisterArgs) -> Result<ExitCode, Error> 
 	let passphrase = args.passphrase.needed()?.read()?;
 	let keys = keystore::open(&config.keystore_path(), &passphrase)?;
 	let genesis = find_genesis(&config, keys.worker())?;
+	let relays =
+		block_on(Relays::find(&config))?.map_err(mesh::Error::from).map_err(daemon::Error::from)?;
+	let on_chain = relays.as_ref().is_some_and(|relays| relays.chain.is_some());
+	let chosen = relays.map(|relays| relays.chosen).unwrap_or_default();
 	let offer = registration::Offer {
 		class: args.class,
 		ask_per_unit: args.ask,
 		capacity: config.capacity,
-		endpoints: registration::endpoints(&config, &keys)?,
+		endpoints: registration::endpoints(&config, &keys, &chosen)?,
+		lanes: if on_chain { chosen.len() } else { 0 },
 	};
 	let made = registration::sign(&keys, genesis, &operator, &offer)?;
 	match &args.output {

@@ -146,6 +146,8 @@ pub struct Fetch {
 pub struct Mesh {
 	/// Relays at which this worker waits, `URL` or `URL#PIN`.
 	pub relays: Vec<String>,
+	/// Whether it waits at relays that are registered on chain, if `relays` names none.
+	pub from_chain: bool,
 	/// Whether links may leave the relay and go straight from machine to machine.
 	pub direct: bool,
 	/// HTTP proxy through which relays are reached.
@@ -299,7 +301,13 @@ impl Default for Fetch {
 
 impl Default for Mesh {
 	fn default() -> Self {
-		Mesh { relays: Vec::new(), direct: true, proxy: None, expose: Vec::new() }
+		Mesh {
+			relays: Vec::new(),
+			from_chain: false,
+			direct: true,
+			proxy: None,
+			expose: Vec::new(),
+		}
 	}
 }
 
@@ -374,6 +382,9 @@ impl Config {
 			return Err(bad("fetch.rounds", "must be at least 1"));
 		}
 		self.mesh.relays()?;
+		if self.mesh.from_chain && self.chain.rpc.is_none() {
+			return Err(bad("mesh.from_chain", "needs chain.rpc, the URL of a node"));
+		}
 		for text in &self.mesh.expose {
 			parse_service(text).map_err(|problem| bad("mesh.expose", problem))?;
 		}
@@ -436,6 +447,16 @@ impl Config {
 	/// Where the journal lies.
 	pub fn journal_path(&self) -> PathBuf {
 		self.data_dir.join("journal.redb")
+	}
+
+	/// Where it stands at which relays of the chain this worker waits.
+	pub fn relays_path(&self) -> PathBuf {
+		self.data_dir.join("relays")
+	}
+
+	/// Where it stands what was signed for to relays of the chain.
+	pub fn receipts_path(&self) -> PathBuf {
+		self.data_dir.join("receipts")
 	}
 
 	/// Where the journal of the proof of computing power lies.

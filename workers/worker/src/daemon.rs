@@ -8,9 +8,9 @@ use std::{
 };
 
 use io_executor::Executor;
-use io_mesh::RelayList;
 use io_primitives::WorkerKey;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
 	agent::{Agent, Settings},
@@ -23,7 +23,11 @@ use crate::{
 	journal::{self, Journal},
 	kernel::{CpuDevice, Kernels},
 	keystore::Keys,
-	mesh::{self, guests::Guests},
+	mesh::{
+		self,
+		guests::Guests,
+		relays::{self, Relays},
+	},
 	metrics::Metrics,
 	net::{BindError, Guarded, bind},
 	runner::Runner,
@@ -43,6 +47,9 @@ const BUSY_EVERY: Duration = Duration::from_millis(50);
 const SAVE_EVERY: Duration = Duration::from_secs(10);
 /// How often old things are removed.
 const TIDY_EVERY: Duration = Duration::from_secs(600);
+
+/// Pause before a node that did not answer is asked again.
+const NODE_AGAIN: Duration = Duration::from_secs(5);
 
 /// Why the worker does not start, or stopped by itself.
 #[derive(thiserror::Error, Debug)]
@@ -74,8 +81,8 @@ pub enum Error {
 	#[error(transparent)]
 	Devices(#[from] devices::Error),
 	/// The mesh.
-	#[error("the mesh: {0}")]
-	Mesh(#[from] io_mesh::Error),
+	#[error(transparent)]
+	Mesh(#[from] mesh::Error),
 	/// A port.
 	#[error(transparent)]
 	Bind(#[from] BindError),
@@ -248,6 +255,9 @@ pub async fn run(config: Config, keys: Keys) -> Result<(), Error> {
 		let guard = Guarded::new(socket, config.content.max_connections, IDLE);
 		axum::serve(guard, content::router(store)).await
 	});
+	let progress = node.clone().map(|node| {
+		AbortOnDropHandle::new(tokio::spawn(mesh::progress::tell(node, agent.clone())))
+	});
 	let direct = config.chain.rpc.clone().map(|url| {
 		let after = Duration::from_secs(config.chain.rpc_after_seconds);
 		tokio::spawn(direct::run(agent.clone(), attester.clone(), url, after))
@@ -323,6 +333,7 @@ pub async fn run(config: Config, keys: Keys) -> Result<(), Error> {
 	}
 	gateway_server.abort();
 	content_server.abort();
+	drop(progress);
 	if let Some(node) = node {
 		node.close().await;
 	}
@@ -330,20 +341,26 @@ pub async fn run(config: Config, keys: Keys) -> Result<(), Error> {
 	Ok(())
 }
 
-/// Joins the mesh, if the settings name relays.
+/// Joins the mesh, if the settings name relays or say that the chain's are to be used.
 async fn join_mesh(
 	config: &Config,
 	keys: &Keys,
 	guests: &Guests,
 	store: &Store,
 ) -> Result<Option<Arc<mesh::Node>>, Error> {
-	let relays = config.mesh.relays()?;
-	if relays.is_empty() {
-		return Ok(None);
-	}
+	let relays = loop {
+		match Relays::find(config).await {
+			Ok(relays) => break relays,
+			Err(relays::Error::Client(error)) if error.is_temporary() => {
+				tracing::warn!(%error, "the mesh waits for the node");
+				tokio::time::sleep(NODE_AGAIN).await;
+			},
+			Err(error) => return Err(mesh::Error::from(error).into()),
+		}
+	};
+	let Some(relays) = relays else { return Ok(None) };
 	let (guests, store) = (guests.clone(), store.clone());
-	let list = RelayList::new(relays.clone());
-	let node = mesh::Node::start(&config.mesh, &relays, list, keys.identity(), guests, store);
+	let node = mesh::Node::start(config, relays, keys, guests, store);
 	Ok(Some(Arc::new(node.await?)))
 }
 

@@ -19,6 +19,7 @@ use io_primitives::{
 	BlockNumber, SignedWorkerCall, WorkerCall, WorkerKey,
 	attestation::{AttestationCall, SignedAttestation},
 	call,
+	mesh::{Report, SignedReport},
 };
 use serde::{Deserialize, Serialize};
 use sp_core::{H256, sr25519};
@@ -214,6 +215,17 @@ impl Keys {
 		operator: &io_primitives::AccountId,
 	) -> sr25519::Signature {
 		self.sign(&call::registration_payload(genesis, operator))
+	}
+
+	/// Signs a receipt for a relay: its [payload](io_primitives::mesh::Receipt::payload).
+	pub fn sign_receipt(&self, payload: &[u8]) -> sr25519::Signature {
+		self.sign(payload)
+	}
+
+	/// Signs which relays of the mesh are alive.
+	pub fn sign_report(&self, genesis: H256, report: Report) -> SignedReport {
+		let signature = self.sign(&report.payload(genesis));
+		SignedReport { worker: self.worker(), report, signature }
 	}
 
 	/// The salt of the commitment for one execution.

@@ -1,60 +1,89 @@
 //! This worker's node in the mesh: it waits at relays, shows outputs to those who asked for them, fetches from requesters, takes the
-//! keys of sealed inputs, and lets requesters of running jobs reach the services that the owner exposes.
+//! keys of sealed inputs, lets requesters of running jobs reach the services that the owner exposes, and gives its relays receipts.
 
+mod dues;
 pub mod guests;
+pub(crate) mod progress;
+pub mod relays;
 mod serve;
 
 use std::{
+	path::PathBuf,
 	sync::{Arc, OnceLock},
 	time::Duration,
 };
 
 use io_mesh::{
-	ListedRelay, Mesh, MeshSession, PeerAddress, RelayList,
-	blob::BlobServer,
-	job::JobServer,
-	lanes::{Identity, LaneOptions},
-	metrics::Metrics,
-	session::SessionConfig,
-	transport::quic::QuicTransport,
+	ListedRelay, Mesh, MeshSession, PeerAddress, RelayList, blob::BlobServer, job::JobServer,
+	lanes::LaneOptions, metrics::Metrics, session::SessionConfig, transport::quic::QuicTransport,
 	tunnel::TunnelServer,
 };
+use tokio::sync::Mutex;
 use tokio_util::task::AbortOnDropHandle;
 
 use self::{
+	dues::Dues,
 	guests::Guests,
+	relays::Relays,
 	serve::{Desk, Exposed, Outputs},
 };
-use crate::{agent::Agent, config, content::Store};
+use crate::{agent::Agent, config::Config, content::Store, keystore::Keys};
 
 /// Time to tell peers that this worker ends.
 const FAREWELL: Duration = Duration::from_secs(2);
 /// Time for which a relay may be silent before the owner is told.
 const ONLINE: Duration = Duration::from_secs(30);
 
+/// Why there is no node.
+#[derive(thiserror::Error, Debug)]
+pub enum Error {
+	/// Its relays.
+	#[error(transparent)]
+	Relays(#[from] relays::Error),
+	/// The mesh.
+	#[error("the mesh: {0}")]
+	Mesh(#[from] io_mesh::Error),
+	/// What was signed for is not known.
+	#[error("{}: {source}", path.display())]
+	Receipts {
+		/// The file.
+		path: PathBuf,
+		/// What is wrong with it.
+		source: std::io::Error,
+	},
+}
+
 /// The node.
-#[derive(Debug)]
 pub struct Node {
-	mesh: Mesh,
+	mesh: Arc<Mesh>,
 	address: PeerAddress,
 	/// The relays at which peers may be met.
 	list: RelayList,
 	agent: Arc<OnceLock<Agent>>,
+	/// If the relays are the chain's.
+	dues: Option<Arc<Mutex<Dues>>>,
 	_watches: Vec<AbortOnDropHandle<()>>,
 }
 
+impl std::fmt::Debug for Node {
+	fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+		f.debug_struct("Node").field("address", &self.address).finish()
+	}
+}
+
 impl Node {
-	/// Opens a lane at each of `relays`; peers are met at those of the `list`. The relays are reached in the background.
+	/// Opens a lane at each chosen relay; peers are met at those of the list. The relays are reached in the background.
 	pub async fn start(
-		settings: &config::Mesh,
-		relays: &[ListedRelay],
-		list: RelayList,
-		identity: &Identity,
+		config: &Config,
+		relays: Relays,
+		keys: &Keys,
 		guests: Guests,
 		store: Store,
-	) -> Result<Node, io_mesh::Error> {
+	) -> Result<Node, Error> {
+		let Relays { chosen: relays, list, chain } = relays;
+		let (settings, identity) = (&config.mesh, keys.identity());
 		let options = LaneOptions { direct: settings.direct, proxy: settings.proxy.clone() };
-		let lanes = identity.open(relays, &list, &options).await?;
+		let lanes = identity.open(&relays, &list, &options).await?;
 		let metrics = Metrics::default();
 		let agent = Arc::new(OnceLock::new());
 		let services = Exposed { guests: guests.clone(), ports: settings.ports() };
@@ -70,20 +99,26 @@ impl Node {
 			let tunnels = TunnelServer::new(Arc::new(services), metrics);
 			builder = builder.protocol(Arc::new(tunnels));
 		}
-		let watches = lanes.iter().zip(relays).map(|(lane, relay)| {
-			AbortOnDropHandle::new(tokio::spawn(tell(lane.clone(), relay.url.clone())))
-		});
-		let watches = watches.collect();
 		for lane in &lanes {
 			builder = builder.lane(lane.clone());
 		}
-		Ok(Node {
-			mesh: builder.start()?,
-			address: identity.address(relays)?,
-			list,
-			agent,
-			_watches: watches,
-		})
+		let (mesh, address) = (Arc::new(builder.start()?), identity.address(&relays)?);
+		let lanes: Vec<_> = relays.into_iter().zip(lanes).collect();
+		let watch = |(relay, lane): &(ListedRelay, Arc<QuicTransport>)| {
+			AbortOnDropHandle::new(tokio::spawn(tell(lane.clone(), relay.url.clone())))
+		};
+		let mut watches: Vec<_> = lanes.iter().map(watch).collect();
+		let mut dues = None;
+		if let Some((client, epoch)) = chain {
+			let path = config.receipts_path();
+			let (keys, mesh) = (keys.clone(), mesh.clone());
+			let open = Dues::open(client, keys, mesh, list.clone(), lanes, epoch, path.clone());
+			let open = open.map_err(|source| Error::Receipts { path, source })?;
+			let open = Arc::new(Mutex::new(open));
+			watches.push(AbortOnDropHandle::new(tokio::spawn(Dues::keep(open.clone()))));
+			dues = Some(open);
+		}
+		Ok(Node { mesh, address, list, agent, dues, _watches: watches })
 	}
 
 	/// Keys of inputs go to this agent from now on.
@@ -108,8 +143,12 @@ impl Node {
 		self.mesh.metrics()
 	}
 
-	/// Ends all links. Peers that do not answer any more are not waited for.
+	/// Gives the relays the last receipts and ends all links. Who does not answer any more is not waited for.
 	pub async fn close(&self) {
+		if let Some(dues) = &self.dues {
+			let finish = async { dues.lock().await.finish().await };
+			let _ = tokio::time::timeout(FAREWELL, finish).await;
+		}
 		let _ = tokio::time::timeout(FAREWELL, self.mesh.close()).await;
 	}
 }

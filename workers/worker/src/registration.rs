@@ -1,14 +1,14 @@
 //! The file with which an operator registers this worker.
 
-use io_client::Registration;
-use io_mesh::ContentAt;
-use io_primitives::{AccountId, Balance, ClassId, Engines, Locator, Profile};
+use io_client::{EndpointFile, Registration};
+use io_mesh::{ContentAt, ListedRelay};
+use io_primitives::{
+	AccountId, Balance, ClassId, Engines, Locator, Profile,
+	mesh::{EndpointKey, endpoint_payload},
+};
 use sp_core::{H256, crypto::Ss58Codec};
 
-use crate::{
-	config::{self, Config},
-	keystore::Keys,
-};
+use crate::{config::Config, keystore::Keys};
 
 /// Why there is no registration.
 #[derive(thiserror::Error, Debug)]
@@ -21,20 +21,20 @@ pub enum Error {
 	/// An endpoint is too long, or there are too many.
 	#[error("endpoint `{0}` is longer than 256 bytes, or there are more than 4")]
 	Endpoint(String),
-	/// The settings.
-	#[error(transparent)]
-	Config(#[from] config::Error),
 	/// The mesh.
 	#[error("the address in the mesh: {0}")]
 	Mesh(#[from] io_mesh::Error),
 }
 
 /// Where the worker with these settings and keys can be reached: in the mesh, over HTTP, or both.
-pub fn endpoints(config: &Config, keys: &Keys) -> Result<Vec<String>, Error> {
-	let relays = config.mesh.relays()?;
+pub fn endpoints(
+	config: &Config,
+	keys: &Keys,
+	relays: &[ListedRelay],
+) -> Result<Vec<String>, Error> {
 	let mut endpoints = Vec::new();
 	if !relays.is_empty() {
-		let at = ContentAt { peer: keys.identity().address(&relays)?, hash: None };
+		let at = ContentAt { peer: keys.identity().address(relays)?, hash: None };
 		let text = at.fitting(Locator::bound()).ok_or(Error::Endpoint(at.to_string()))?;
 		endpoints.push(text);
 	}
@@ -66,6 +66,8 @@ pub struct Offer {
 	pub capacity: u8,
 	/// Where the worker can be reached.
 	pub endpoints: Vec<String>,
+	/// Lanes whose endpoints are to be registered on chain.
+	pub lanes: usize,
 }
 
 /// Signs the worker's consent to be registered by `operator`.
@@ -89,7 +91,15 @@ pub fn sign(
 		profile.endpoints.try_push(locator).map_err(|_| wrong())?;
 	}
 	let proof = keys.sign_registration(genesis, operator);
-	Ok(Registration::new(&keys.worker(), operator, genesis, &profile, &proof))
+	let mut made = Registration::new(&keys.worker(), operator, genesis, &profile, &proof);
+	let (identity, payload) = (keys.identity(), endpoint_payload(genesis, operator));
+	made.mesh = (0..offer.lanes)
+		.map(|lane| {
+			let endpoint = EndpointKey::from_raw(identity.endpoint(lane).0);
+			EndpointFile::new(&endpoint, &identity.sign(lane, &payload))
+		})
+		.collect();
+	Ok(made)
 }
 
 #[cfg(test)]
@@ -102,6 +112,7 @@ mod tests {
 			ask_per_unit: 1_000,
 			capacity: 2,
 			endpoints: vec!["http://127.0.0.1:9651".into()],
+			lanes: 2,
 		}
 	}
 

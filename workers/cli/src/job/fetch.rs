@@ -82,7 +82,7 @@ pub(super) async fn fetch(args: FetchArgs, app: &App) -> Result<u8> {
 		overwrite: args.overwrite,
 		allow_private: args.allow_private,
 		from: &args.from,
-		mesh: Fetcher::new(&args.mesh_args, None),
+		mesh: Fetcher::new(&args.mesh_args, &client, None),
 	};
 	fetch_outcome(&client, &outcome, options, app).await?;
 	Ok(watch::status(&outcome))

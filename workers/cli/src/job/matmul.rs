@@ -47,7 +47,7 @@ pub(super) async fn matmul(args: MatmulArgs, app: &App) -> Result<u8> {
 	let source = input.clone();
 	blocking(move || target.write_input(&source)).await?;
 	let content = Content::of(&folder.input()).await?;
-	let server = serve(&args.place, content.clone()).await?;
+	let server = serve(&args.place, &client, content.clone()).await?;
 	let spec = spec(
 		&args,
 		votes,
@@ -79,7 +79,8 @@ pub(super) async fn resume(args: ResumeArgs, app: &App) -> Result<u8> {
 		Some(block) => block,
 		None => client.best_block().await?.number,
 	};
-	let server = serve(&args.place, Content::of(&folder.input()).await?).await?;
+	let content = Content::of(&folder.input()).await?;
+	let server = serve(&args.place, &client, content).await?;
 	if view.outcome.is_none()
 		&& let Some(spec) = &view.spec
 		&& !server
@@ -117,7 +118,7 @@ impl Task {
 		let Task { folder, record, input, from } = self;
 		let private = place.allow_private || client.chain_info().await?.is_development();
 		let (job, shape) = (record.job, *input.shape());
-		let mesh = Fetcher::new(&place.mesh_args, server.node());
+		let mesh = Fetcher::new(&place.mesh_args, &client, server.node());
 		let mut checker = Checker::new(client.clone(), signer, record, input, private, mesh, app);
 		let outcome =
 			watch::follow(&client, job, from, Some(&server), Some(&mut checker), app).await?;
@@ -135,9 +136,9 @@ impl Task {
 	}
 }
 
-async fn serve(args: &PlaceArgs, content: Content) -> Result<Server> {
+async fn serve(args: &PlaceArgs, client: &Client, content: Content) -> Result<Server> {
 	if args.mesh {
-		return Ok(Server::Mesh(Serving::start(&args.mesh_args, [content], None).await?));
+		return Ok(Server::Mesh(Serving::start(&args.mesh_args, client, [content], None).await?));
 	}
 	let url = args.public_url.as_deref();
 	Ok(Server::Http(HttpServer::start(args.listen, url, [content]).await?))

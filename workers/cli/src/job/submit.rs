@@ -381,7 +381,7 @@ impl Prepared {
 		let contents = files.contents();
 		let server = if args.mesh {
 			let key = files.input_key.clone();
-			Some(Server::Mesh(Serving::start(&args.mesh_args, contents, key).await?))
+			Some(Server::Mesh(Serving::start(&args.mesh_args, client, contents, key).await?))
 		} else if args.serve {
 			let url = args.public_url.as_deref();
 			Some(Server::Http(HttpServer::start(args.listen, url, contents).await?))
@@ -410,7 +410,11 @@ impl Prepared {
 				overwrite: args.overwrite,
 				allow_private: args.allow_private,
 				from: &[],
-				mesh: mesh::Fetcher::new(&args.mesh_args, server.as_ref().and_then(Server::node)),
+				mesh: mesh::Fetcher::new(
+					&args.mesh_args,
+					client,
+					server.as_ref().and_then(Server::node),
+				),
 			};
 			fetch::fetch_outcome(client, &outcome, options, app).await?;
 		}

@@ -10,7 +10,8 @@ use futures::StreamExt;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use io_client::{BlockInfo, Client, JobEvent};
 use io_primitives::{
-	AccountId, JobId, JobState, JobView, MissReason, Outcome, ReplicaId, ReplicaState, WorkerKey,
+	AccountId, FUEL_PER_UNIT, JobId, JobState, JobView, MissReason, Outcome, ReplicaId,
+	ReplicaState, WorkerKey,
 };
 use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
@@ -148,6 +149,8 @@ struct Follower<'a> {
 	/// Next block whose events have not been told.
 	next: u32,
 	view: Option<JobView<AccountId>>,
+	/// Units of work done for each replica, as its worker said.
+	units: BTreeMap<ReplicaId, u64>,
 	drawn: BTreeMap<(ReplicaId, [u8; 32]), Drawn>,
 	absent: u32,
 	waiting: bool,
@@ -218,6 +221,7 @@ impl<'a> Follower<'a> {
 			app,
 			next: from,
 			view: None,
+			units: BTreeMap::new(),
 			drawn: BTreeMap::new(),
 			absent: 0,
 			waiting: false,
@@ -406,6 +410,13 @@ impl<'a> Follower<'a> {
 			json.as_object_mut().map(|fields| fields.remove("spec"));
 			self.app.output.record(&json)?;
 		}
+		for (replica, fuel) in self.server.map(|s| s.progress(self.job)).unwrap_or_default() {
+			let units = fuel / FUEL_PER_UNIT;
+			if units > 0 && self.units.insert(replica, units) != Some(units) {
+				let json = json!({ "type": "progress", "replica": replica, "units": units });
+				self.app.output.record(&json)?;
+			}
+		}
 		let Some(display) = &mut self.display else { return Ok(()) };
 		let next = match view.next_timer {
 			Some(timer) => format!(", next timer in {} blocks", timer.saturating_sub(head.number)),
@@ -433,8 +444,13 @@ impl<'a> Follower<'a> {
 				0 | 1 => String::new(),
 				attempt => format!(" (draw {attempt})"),
 			};
+			let units = u8::try_from(index).ok().and_then(|replica| self.units.get(&replica));
+			let done = match (units, &replica.state) {
+				(Some(units), ReplicaState::Accepted) => format!(", {units} units done"),
+				_ => String::new(),
+			};
 			bar.set_message(format!(
-				"replica {index}: {}{attempt}{who}",
+				"replica {index}: {}{done}{attempt}{who}",
 				replica_state(&replica.state)
 			));
 		}

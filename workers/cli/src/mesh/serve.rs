@@ -1,7 +1,7 @@
 //! Gives the files of a job to the workers that the chain drew for it, and to nobody else.
 
 use std::{
-	collections::{HashMap, HashSet},
+	collections::{BTreeMap, HashMap, HashSet},
 	path::PathBuf,
 	sync::{Arc, Mutex, PoisonError},
 	time::Duration,
@@ -13,9 +13,9 @@ use io_mesh::{
 	ContentAt, EndpointId, Peer, PeerAddress,
 	blob::{BlobServer, BlobStore},
 	error::Refusal,
-	job::{self, Body},
+	job::{self, Body, JobServer, Jobs, Message},
 	metrics::Metrics,
-	node::Admission,
+	node::{Admission, Protocol},
 	seal::{ContentKey, Purpose as KeyPurpose, Sealed, SealedKey},
 };
 use io_primitives::{AccountId, JobId, JobView, ReplicaId};
@@ -32,6 +32,8 @@ const RETRY: Duration = Duration::from_secs(1);
 struct Hall {
 	contents: HashMap<[u8; 32], PathBuf>,
 	drawn: Mutex<HashMap<EndpointId, Peer>>,
+	/// Who has which replica, and the fuel that its program has used.
+	progress: Mutex<BTreeMap<(JobId, ReplicaId), (Peer, u64)>>,
 }
 
 impl Admission for Hall {
@@ -45,6 +47,20 @@ impl BlobStore for Hall {
 	async fn find(&self, _: Peer, hash: [u8; 32]) -> Option<PathBuf> {
 		// Only workers of the job are let in at all.
 		self.contents.get(&hash).cloned()
+	}
+}
+
+#[async_trait]
+impl Jobs for Hall {
+	async fn handle(&self, from: Peer, message: Message) -> std::result::Result<(), Refusal> {
+		let Body::Progress { fuel } = message.body else { return Err(Refusal::Request) };
+		match lock(&self.progress).get_mut(&(message.job, message.replica)) {
+			Some((worker, used)) if *worker == from => {
+				*used = fuel;
+				Ok(())
+			},
+			_ => Err(Refusal::NotFound),
+		}
 	}
 }
 
@@ -70,6 +86,7 @@ impl Serving {
 	/// Begins to serve these contents; `input_key` opens the sealed one among them.
 	pub(crate) async fn start(
 		args: &MeshArgs,
+		client: &Client,
 		contents: impl IntoIterator<Item = Content>,
 		input_key: Option<ContentKey>,
 	) -> Result<Serving> {
@@ -77,11 +94,14 @@ impl Serving {
 		let hall = Arc::new(Hall { contents: contents.collect(), ..Hall::default() });
 		let metrics = Metrics::default();
 		let blobs = BlobServer::new(hall.clone(), metrics.clone());
-		let node = Node::join(args, Purpose::Files, Some(hall.clone()), vec![blobs], metrics);
+		let files = Purpose::Files;
+		let protocols: Vec<Arc<dyn Protocol>> = vec![blobs, JobServer::new(hall.clone())];
+		let node = Node::join(args, client, files, Some(hall.clone()), protocols, metrics);
+		let node = node.await?;
 		Ok(Serving {
-			node: node.await?,
 			hall,
-			addresses: args.addresses()?,
+			addresses: node.addresses()?,
+			node,
 			input_key,
 			seen: Mutex::default(),
 			handouts: Mutex::default(),
@@ -104,6 +124,15 @@ impl Serving {
 	/// Bytes that were sent so far.
 	pub(crate) fn sent(&self) -> u64 {
 		self.node.metrics().served.get()
+	}
+
+	/// Fuel that the program has used at the worker of each replica, as far as that was heard.
+	pub(crate) fn progress(&self, job: JobId) -> BTreeMap<ReplicaId, u64> {
+		let all = lock(&self.hall.progress);
+		all.iter()
+			.filter(|((of, _), _)| *of == job)
+			.map(|((_, replica), (_, fuel))| (*replica, *fuel))
+			.collect()
 	}
 
 	/// Lets in the workers that were drawn, and hands out the key of the input to each. `say` tells people.
@@ -136,6 +165,7 @@ impl Serving {
 				let mut drawn = lock(&self.hall.drawn);
 				drawn.extend(address.lanes().iter().map(|lane| (lane.endpoint, peer)));
 			}
+			lock(&self.hall.progress).insert((view.id, replica), (peer, 0));
 			if let Some(key) = &self.input_key {
 				let purpose = KeyPurpose {
 					genesis: client.genesis().0,

@@ -255,6 +255,10 @@ impl Link for MemoryLink {
 		self.ended.cancelled().await;
 	}
 
+	fn ended(&self) -> Option<String> {
+		self.ended.is_cancelled().then(|| "the link is closed".into())
+	}
+
 	fn close(&self, _reason: &'static str) {
 		self.ended.cancel();
 	}

@@ -155,6 +155,11 @@ impl QuicTransport {
 		}))
 	}
 
+	/// Whether the relay is connected now. Without a relay, always.
+	pub fn is_online(&self) -> bool {
+		self.local.relay.is_none() || self.local.is_connected()
+	}
+
 	/// Returns when the relay has let this endpoint in. Without a relay, at once.
 	///
 	/// If the relay refuses, that is an error at once: it would say the same again and again.
@@ -316,8 +321,11 @@ impl fmt::Debug for Local {
 impl Local {
 	fn relay_up(&self) -> bool {
 		// Before the first contact there is no entry; then nothing is known to be wrong.
-		let relays = self.endpoint.home_relay_status().get();
-		relays.is_empty() || relays.iter().any(RelayStatus::is_connected)
+		self.endpoint.home_relay_status().get().is_empty() || self.is_connected()
+	}
+
+	fn is_connected(&self) -> bool {
+		self.endpoint.home_relay_status().get().iter().any(RelayStatus::is_connected)
 	}
 
 	async fn wait_for_relay(&self, wanted: bool) {
@@ -378,6 +386,10 @@ impl Link for QuicLink {
 
 	async fn closed(&self) {
 		self.connection.closed().await;
+	}
+
+	fn ended(&self) -> Option<String> {
+		self.connection.close_reason().map(|reason| reason.to_string())
 	}
 
 	fn close(&self, reason: &'static str) {

@@ -30,7 +30,7 @@ async fn should_keep_strangers_out() {
 async fn should_be_told_when_a_protocol_is_not_served() {
 	let transfer = Transfer::new(1, 2);
 	let session = session(&transfer.client, &transfer.worker).await;
-	let error = say(&session, 1, 0, Body::Accept).await.unwrap_err();
+	let error = say(&session, 1, 0, Body::Progress { fuel: 1 }).await.unwrap_err();
 	assert!(matches!(error, Error::Refused(Refusal::Protocol)), "{error}");
 }
 
@@ -73,7 +73,10 @@ async fn should_cut_a_peer_off_when_it_sends_an_oversized_frame() {
 	let other = transfer.world.node(OTHER, vec![], &Metrics::default());
 	let config = SessionConfig { patience: Duration::from_secs(1) };
 	let again = other.session(&transfer.worker.address().unwrap(), config);
-	assert!(matches!(say(&again, 1, 0, Body::Accept).await, Err(Error::Unreachable(_))));
+	assert!(matches!(
+		say(&again, 1, 0, Body::Progress { fuel: 1 }).await,
+		Err(Error::Unreachable(_))
+	));
 }
 
 #[tokio::test(flavor = "multi_thread")]

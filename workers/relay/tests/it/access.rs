@@ -1,7 +1,9 @@
-use std::{num::NonZeroU32, time::Duration};
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use io_mesh::{
-	blob::{FetchConfig, fetch},
+	Mesh,
+	blob::{FetchConfig, describe, fetch},
+	session::SessionConfig,
 	transport::quic::{LaneConfig, QuicTransport},
 };
 use io_relay::server::{Config, Relay};
@@ -10,7 +12,7 @@ use crate::support::*;
 
 const STRANGER: u8 = 9;
 
-async fn online(peer: u8, relay: &str) -> Result<std::sync::Arc<QuicTransport>, io_mesh::Error> {
+async fn online(peer: u8, relay: &str) -> Result<Arc<QuicTransport>, io_mesh::Error> {
 	let config =
 		LaneConfig { direct: false, ..LaneConfig::new(secret(peer, 0), Some(relay.to_owned())) };
 	let transport = QuicTransport::bind(config).await?;
@@ -25,6 +27,16 @@ async fn should_refuse_when_an_endpoint_is_not_registered() {
 	assert!(error.to_string().contains("not registered"), "{error}");
 	online(CLIENT, relay.url()).await.unwrap();
 	relay.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn should_say_why_when_a_peer_lets_nobody_in() {
+	let [worker, stranger] = [lane(WORKER, 0, None).await, lane(STRANGER, 0, None).await]
+		.map(|lane| Mesh::builder().lane(lane).start().unwrap());
+	let config = SessionConfig { patience: Duration::from_secs(3) };
+	let session = stranger.session(&worker.address().unwrap(), config);
+	let error = describe(&session, [0; 32], 1).await.unwrap_err().to_string();
+	assert!(error.contains("not admitted"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -33,16 +33,18 @@ const SIZE: u64 = 16 * MIB;
 /// The seed of the worker's hot key.
 const HOT: [u8; 32] = [77; 32];
 
-/// The node, if it was built: beside this program or where `IO_NODE_BIN` says.
-fn binary() -> Option<PathBuf> {
-	let beside = || {
-		let own = std::env::current_exe().ok()?;
-		Some(own.parent()?.parent()?.join("io-node"))
+/// A program of the workspace, if it was built: in `IO_BIN_DIR` or beside this program; the node also where `IO_NODE_BIN` says.
+pub(crate) fn binary(name: &str) -> Option<PathBuf> {
+	let named = std::env::var_os("IO_NODE_BIN").filter(|_| name == "io-node").map(PathBuf::from);
+	let in_folder = || {
+		let folder = std::env::var_os("IO_BIN_DIR").map(PathBuf::from);
+		let beside = || Some(std::env::current_exe().ok()?.parent()?.parent()?.to_path_buf());
+		Some(folder.or_else(beside)?.join(name))
 	};
-	std::env::var_os("IO_NODE_BIN").map(PathBuf::from).or_else(beside).filter(|path| path.exists())
+	named.or_else(in_folder).filter(|path| path.exists())
 }
 
-async fn start_node(lab: &Lab, binary: PathBuf) -> (tokio::process::Child, String) {
+pub(crate) async fn start_node(lab: &Lab, binary: PathBuf) -> (tokio::process::Child, String) {
 	let (rpc, p2p) = (lab.address("node", 9944), lab.address("node", 30333));
 	let mut command = lab.command("node", binary);
 	command
@@ -56,6 +58,19 @@ async fn start_node(lab: &Lab, binary: PathBuf) -> (tokio::process::Child, Strin
 		command.args(["--unsafe-rpc-external", "--rpc-cors=all"]);
 	}
 	(command.spawn().unwrap(), format!("ws://{rpc}"))
+}
+
+/// Waits until the node answers.
+pub(crate) async fn connect(url: &str) -> Client {
+	let client = async {
+		loop {
+			match Client::connect(url).await {
+				Ok(client) => return client,
+				Err(_) => tokio::time::sleep(Duration::from_millis(500)).await,
+			}
+		}
+	};
+	tokio::time::timeout(LIMIT, client).await.unwrap()
 }
 
 async fn done(pending: io_client::Result<Pending>) -> Included {
@@ -98,7 +113,7 @@ async fn register_worker(client: &Client, hot: &sr25519::Pair, budget: Balance) 
 }
 
 /// A relay that admits whom the chain knows.
-async fn start_relay(lab: &Lab, number: u8, url: &str) -> RelayProcess {
+pub(crate) async fn start_relay(lab: &Lab, number: u8, url: &str) -> RelayProcess {
 	let folder = tempfile::tempdir().unwrap();
 	let arguments = ["--node", url, "--receipts", "receipts.redb"].map(str::to_owned).to_vec();
 	RelayProcess::start_in(lab, number, folder, arguments).await
@@ -111,6 +126,21 @@ async fn operate(lab: &Lab, relay: &RelayProcess, words: &[&str]) -> Result<Stri
 	let (said, complaint) =
 		(String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
 	if output.status.success() { Ok(said) } else { Err(complaint) }
+}
+
+/// Puts a relay on the map, with the command of its operator.
+pub(crate) async fn register_relay(
+	lab: &Lab,
+	relay: &RelayProcess,
+	url: &str,
+	operator: &str,
+) -> Result<String, String> {
+	let quic_port = relay.listed.quic_port.unwrap().to_string();
+	let region = String::from_utf8(relay.listed.region.into()).unwrap();
+	let on_chain = ["register", "--node", url, "--key", "key", "--dev-account", operator];
+	let offer = ["--url", &relay.listed.url, "--tls-cert", "cert.pem", "--quic-port", &quic_port];
+	let terms = ["--region", &region, "--capacity", "1000", "--price", PRICE];
+	operate(lab, relay, &[&on_chain[..], &offer, &terms].concat()).await
 }
 
 fn listed(map: &io_primitives::mesh::RelayMap<AccountId>) -> RelayList {
@@ -132,36 +162,19 @@ async fn admitted(secret: [u8; 32], relay: &ListedRelay, list: &RelayList) -> Ar
 }
 
 pub(crate) async fn chain(lab: Lab) -> String {
-	let Some(binary) = binary() else {
+	let Some(binary) = binary("io-node") else {
 		return ": NOT TESTED, io-node is not built (IO_NODE_BIN)".into();
 	};
 	lab.udp(false).await;
 	let (_node, url) = start_node(&lab, binary).await;
-	let chain = async {
-		loop {
-			match Client::connect(&url).await {
-				Ok(client) => return client,
-				Err(_) => tokio::time::sleep(Duration::from_millis(500)).await,
-			}
-		}
-	};
-	let chain = tokio::time::timeout(LIMIT, chain).await.unwrap();
+	let chain = connect(&url).await;
 	let relays = [start_relay(&lab, 0, &url).await, start_relay(&lab, 1, &url).await];
 	let [first, second] = relays.each_ref().map(|relay| &relay.listed);
 
 	// One of the two bonds, with its operator's own command.
-	let register = |region| {
-		let on_chain = ["--node", &url, "--key", "key", "--dev-account", "charlie"];
-		let offer = ["--url", &first.url, "--tls-cert", "cert.pem", "--region", region];
-		let terms = ["--capacity", "1000", "--price", PRICE];
-		let words = [&["register"][..], &on_chain, &offer, &terms].concat();
-		words.iter().map(ToString::to_string).collect::<Vec<_>>()
-	};
-	let words = register("DE");
-	let words: Vec<_> = words.iter().map(String::as_str).collect();
-	let said = operate(&lab, &relays[0], &words).await.unwrap();
+	let said = register_relay(&lab, &relays[0], &url, "charlie").await.unwrap();
 	assert!(said.contains("100 IO"), "{said}");
-	let again = operate(&lab, &relays[0], &words).await.unwrap_err();
+	let again = register_relay(&lab, &relays[0], &url, "charlie").await.unwrap_err();
 	assert!(again.contains("IoMesh."), "{again}");
 	let map = listed(&chain.relay_map(None).await.unwrap());
 	assert_eq!(map.find(&first.url).map(|relay| relay.pin), Some(first.pin));

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod chain;
+mod job;
 mod place;
 mod proxy;
 mod scenarios;
@@ -22,6 +23,8 @@ use place::Lab;
 
 /// The first argument that makes this program the worker.
 const WORKER: &str = "as-worker";
+/// The first argument that makes this program a service of a worker's owner.
+const SERVICE: &str = "as-service";
 /// The first argument that makes this program a slow line.
 const PROXY: &str = "as-proxy";
 
@@ -31,6 +34,10 @@ fn main() -> ExitCode {
 	match arguments.first().map(String::as_str) {
 		Some(WORKER) => {
 			runtime.block_on(worker::run(&arguments[1..]));
+			return ExitCode::SUCCESS;
+		},
+		Some(SERVICE) => {
+			runtime.block_on(job::service(&arguments[1..]));
 			return ExitCode::SUCCESS;
 		},
 		Some(PROXY) => {

@@ -102,6 +102,14 @@ impl Lab {
 		SocketAddr::new(ip.parse().unwrap(), port)
 	}
 
+	/// An address with this port that only its own place can reach; on loopback with a free port.
+	pub(crate) fn inside(&self, port: u16) -> SocketAddr {
+		match self {
+			Lab::Loopback => self.address("inside", port),
+			Lab::Namespaces { .. } => SocketAddr::new([127, 0, 0, 1].into(), port),
+		}
+	}
+
 	async fn script(&self, words: &[&str]) {
 		let Lab::Namespaces { script, .. } = self else { return };
 		let status = Command::new(script).args(words).status().await.unwrap();
@@ -173,10 +181,7 @@ impl RelayProcess {
 		] {
 			arguments.extend([name.to_owned(), value]);
 		}
-		let metrics = match lab {
-			Lab::Loopback => lab.address(&place, 0),
-			Lab::Namespaces { .. } => SocketAddr::new([127, 0, 0, 1].into(), METRICS_PORT),
-		};
+		let metrics = lab.inside(METRICS_PORT);
 		arguments.extend(["--metrics-listen".into(), metrics.to_string()]);
 		let id = *iroh::SecretKey::from_bytes(&relay_secret(number)).public().as_bytes();
 		let listed = ListedRelay {

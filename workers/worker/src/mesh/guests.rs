@@ -8,8 +8,8 @@ use std::{
 	sync::{Arc, Mutex},
 };
 
-use io_mesh::{ContentAt, EndpointId, Peer, node::Admission};
-use io_primitives::{AccountId, Assignment, JobId, ReplicaId};
+use io_mesh::{ContentAt, EndpointId, Peer, PeerAddress, node::Admission};
+use io_primitives::{AccountId, Assignment, JobId, JobSpec, Locator, ReplicaId};
 use sp_core::H256;
 
 use crate::{
@@ -21,13 +21,17 @@ use crate::{
 const MAX_ENDPOINTS: usize = 16;
 
 impl Guest {
+	/// Where the requester is in the mesh, as the job says.
+	pub(crate) fn addresses(spec: &JobSpec) -> impl Iterator<Item = PeerAddress> {
+		let places = spec.program_at.iter().chain(&spec.input_at);
+		let parse = |at: &Locator| std::str::from_utf8(at).ok()?.parse::<ContentAt>().ok();
+		places.filter_map(parse).map(|at| at.peer)
+	}
+
 	/// Who asks for this.
 	pub(crate) fn of(assignment: &Assignment<AccountId>) -> Guest {
-		let spec = &assignment.spec;
-		let places = spec.program_at.iter().chain(&spec.input_at);
-		let endpoints: BTreeSet<[u8; 32]> = places
-			.filter_map(|at| std::str::from_utf8(at).ok()?.parse::<ContentAt>().ok())
-			.flat_map(|at| at.peer.lanes().iter().map(|lane| lane.endpoint.0).collect::<Vec<_>>())
+		let endpoints: BTreeSet<[u8; 32]> = Guest::addresses(&assignment.spec)
+			.flat_map(|peer| peer.lanes().iter().map(|lane| lane.endpoint.0).collect::<Vec<_>>())
 			.take(MAX_ENDPOINTS)
 			.collect();
 		Guest {
