@@ -20,7 +20,10 @@ use io_worker::{
 	keystore::{self, Keys},
 };
 
-use super::mesh::{Place, RUN_BLOCKS, begin, check_output, files};
+use super::{
+	happy::find,
+	mesh::{Place, RUN_BLOCKS, begin},
+};
 use crate::{
 	programs,
 	worker::{Options, RealWorker},
@@ -29,6 +32,9 @@ use crate::{
 
 /// Work of the program, so that its workers still run while the other one tries.
 const UNITS: u64 = 60;
+/// The input, so often that it takes two records.
+const SECRET: &[u8] = b"a secret line\n";
+const REPEATS: usize = 8_000;
 /// Time for a relay to let an endpoint in.
 const ONLINE: Duration = Duration::from_secs(20);
 /// Time for a peer to answer.
@@ -109,8 +115,9 @@ fn address(text: &[u8]) -> Result<PeerAddress> {
 
 pub(super) async fn run(world: &mut World) -> Result<()> {
 	let mut place = Place::new(world, "undrawn", 3, Options::default()).await?;
-	let (program, input) = files(world, "undrawn")?;
+	let (program, input) = (world.dir.join("undrawn.wasm"), world.dir.join("undrawn.input"));
 	std::fs::write(&program, programs::copies_then_works(UNITS)?)?;
+	std::fs::write(&input, SECRET.repeat(REPEATS))?;
 	let output = world.dir.join("undrawn-output");
 	let to = format!("--output={}", output.display());
 	let args =
@@ -194,7 +201,8 @@ pub(super) async fn run(world: &mut World) -> Result<()> {
 	world.wait_end(job, world.job_limit(RUN_BLOCKS)).await?;
 	let status = submitting.wait(Duration::from_secs(60)).await?;
 	ensure!(status.success(), "io job submit: {status}, {}", submitting.output());
-	check_output(&output)?;
+	let came = std::fs::read(find(&output, "stdout").context("the output has no stdout")?)?;
+	ensure!(came == plain, "the output is not the input");
 	ensure!(world.job(job).await?.state == JobState::Settled, "the job is not settled");
 	world.nobody_was_slashed(&place.market)?;
 	world.step("the two drawn workers settled the job");
