@@ -97,11 +97,7 @@ impl Client {
 		};
 		// A block that is final cannot vanish, and the transaction with it.
 		let finalized = self.finalized_block().await?;
-		let from = if best.number.saturating_sub(finalized.number) > MAX_FINALITY_LAG {
-			best
-		} else {
-			finalized
-		};
+		let (number, hash) = birth(best, finalized);
 		let config = SubstrateConfig::builder()
 			.set_genesis_hash(self.genesis())
 			.set_metadata_for_spec_versions([(runtime.spec_version(), runtime.metadata().clone())])
@@ -118,7 +114,7 @@ impl Client {
 		let payload = transactions.from_call_data_bytes(call).map_err(|e| failed(&e))?;
 		let params = DefaultExtrinsicParamsBuilder::new()
 			.nonce(nonce)
-			.mortal_from_unchecked(u64::from(MORTALITY), u64::from(from.number), from.hash)
+			.mortal_from_unchecked(u64::from(MORTALITY), u64::from(number), hash)
 			.build();
 		let extrinsic = transactions
 			.create_signable_offline(&payload, params)
@@ -126,8 +122,18 @@ impl Client {
 			.sign(signer)
 			.map_err(|e| failed(&e))?
 			.into_encoded();
-		let (first, last) = (from.number.saturating_add(1), from.number.saturating_add(MORTALITY));
+		let (first, last) = (number.saturating_add(1), number.saturating_add(MORTALITY));
 		Ok((extrinsic, first..=last))
+	}
+}
+
+/// The block from which on a transaction counts: one that is final, if finality does not lag too far behind.
+fn birth(best: BlockInfo, finalized: BlockInfo) -> (u32, H256) {
+	match best.number.saturating_sub(finalized.number) {
+		// The pool may not have got to the best block yet, and does not know its hash before.
+		0 if best.number > 0 => (best.number - 1, best.parent),
+		lag if lag > MAX_FINALITY_LAG => (best.number, best.hash),
+		_ => (finalized.number, finalized.hash),
 	}
 }
 
@@ -287,5 +293,40 @@ impl Pending {
 			}
 		}
 		Ok(Included { block: self.client.block(block).await?, index, hash: self.hash, events })
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	fn block(number: u32) -> BlockInfo {
+		let hash = |number: u32| H256::from_low_u64_be(number.into());
+		BlockInfo { number, hash: hash(number), parent: hash(number.saturating_sub(1)) }
+	}
+
+	fn born(best: u32, finalized: u32) -> u32 {
+		let (number, hash) = birth(block(best), block(finalized));
+		assert_eq!(hash, block(number).hash);
+		number
+	}
+
+	#[test]
+	fn should_count_from_the_finalised_block_when_it_is_near() {
+		assert_eq!(born(10, 9), 9);
+		assert_eq!(born(100, 100 - MAX_FINALITY_LAG), 100 - MAX_FINALITY_LAG);
+		assert_eq!(born(0, 0), 0);
+	}
+
+	#[test]
+	fn should_count_from_the_best_block_when_finality_stands() {
+		assert_eq!(born(100, 99 - MAX_FINALITY_LAG), 100);
+	}
+
+	#[test]
+	fn should_count_from_the_block_before_when_the_best_one_is_final() {
+		assert_eq!(born(10, 10), 9);
+		// Read a moment later.
+		assert_eq!(born(10, 11), 9);
 	}
 }
