@@ -31,7 +31,7 @@ pub(crate) async fn run(command: RelayCommand, app: &App) -> Result<()> {
 				"relay": format!("0x{}", hex::encode(relay.relay.0)),
 				"operator": output::address(&relay.operator),
 				"url": url(&relay.profile.url),
-				"tls_pin": relay.profile.tls_pin.map(|pin| hex::encode(pin)),
+				"tls_pin": relay.profile.tls_pin.map(hex::encode),
 				"quic_port": relay.profile.quic_port,
 				"region": country(&relay.profile.region),
 				"capacity_mbit": relay.profile.capacity,
