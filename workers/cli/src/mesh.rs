@@ -115,9 +115,7 @@ impl MeshArgs {
 			let first = relays.iter().take(LANES).cloned().collect();
 			return Ok((RelayList::new(relays), first));
 		}
-		let finalized = client.finalized_block().await?;
-		let map = client.relay_map(Some(finalized.hash)).await?;
-		let list = RelayList::new(map.relays.iter().map(ListedRelay::from).collect());
+		let list = RelayList::new(ListedRelay::on(&client.finalized_relay_map().await?));
 		let chosen = list.choose(LANES, &[]);
 		if chosen.is_empty() {
 			return Err(Error::Chain(

@@ -18,8 +18,7 @@ pub(crate) enum RelayCommand {
 pub(crate) async fn run(command: RelayCommand, app: &App) -> Result<()> {
 	let RelayCommand::List = command;
 	let client = app.connect().await?;
-	let finalized = client.finalized_block().await?;
-	let map = client.relay_map(Some(finalized.hash)).await?;
+	let map = client.finalized_relay_map().await?;
 	let url = |relay: &[u8]| String::from_utf8_lossy(relay).escape_debug().to_string();
 	let country = |region: &[u8; 2]| String::from_utf8_lossy(region).into_owned();
 	let json = json!({

@@ -26,6 +26,11 @@ impl Client {
 		self.runtime_call_at("IoMeshApi_relay_map", (), block).await
 	}
 
+	/// [`Self::relay_map`] at the finalised block.
+	pub async fn finalized_relay_map(&self) -> Result<RelayMap<AccountId>> {
+		self.relay_map(Some(self.finalized_block().await?.hash)).await
+	}
+
 	/// A relay, live or not; `None`: nobody has bonded for it.
 	pub async fn relay(
 		&self,

@@ -5,7 +5,10 @@ use std::{
 	sync::{Arc, PoisonError, RwLock},
 };
 
-use io_primitives::{AccountId, mesh::RelayView};
+use io_primitives::{
+	AccountId,
+	mesh::{RelayMap, RelayView},
+};
 
 use crate::EndpointId;
 
@@ -38,6 +41,13 @@ impl From<&RelayView<AccountId>> for ListedRelay {
 			operator: view.operator.clone().into(),
 			region: view.profile.region,
 		}
+	}
+}
+
+impl ListedRelay {
+	/// All relays of the chain's map.
+	pub fn on(map: &RelayMap<AccountId>) -> Vec<ListedRelay> {
+		map.relays.iter().map(ListedRelay::from).collect()
 	}
 }
 

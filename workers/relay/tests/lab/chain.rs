@@ -144,7 +144,7 @@ pub(crate) async fn register_relay(
 }
 
 fn listed(map: &io_primitives::mesh::RelayMap<AccountId>) -> RelayList {
-	RelayList::new(map.relays.iter().map(ListedRelay::from).collect())
+	RelayList::new(ListedRelay::on(map))
 }
 
 /// Waits until a relay lets an endpoint in.

@@ -101,12 +101,12 @@ impl Dues {
 	}
 
 	async fn tick(&mut self) {
-		match self.read_map().await {
+		match self.client.finalized_relay_map().await {
 			Ok(map) => {
 				if map.epoch != self.epoch {
 					self.turn(map.epoch);
 				}
-				self.list.replace(map.relays.iter().map(ListedRelay::from).collect());
+				self.list.replace(ListedRelay::on(&map));
 				self.look();
 				self.report(&map).await;
 			},
@@ -121,11 +121,6 @@ impl Dues {
 	/// Signs for the rest, for this process ends.
 	pub(super) async fn finish(&mut self) {
 		self.settle(|account| account.meter.bytes() > account.signed).await;
-	}
-
-	async fn read_map(&self) -> io_client::Result<RelayMap<io_primitives::AccountId>> {
-		let block = self.client.finalized_block().await?;
-		self.client.relay_map(Some(block.hash)).await
 	}
 
 	/// A new epoch has begun: the old one's last receipts.
@@ -173,13 +168,13 @@ impl Dues {
 
 	/// Tells the chain, once in an epoch.
 	async fn report(&mut self, map: &RelayMap<io_primitives::AccountId>) {
+		if self.reported == Some(map.epoch) {
+			return;
+		}
 		let on_map =
 			|id: EndpointId| map.relays.iter().any(|relay| EndpointId(relay.relay.0) == id);
 		let seen = self.accounts.iter().filter(|account| on_map(account.relay.id));
 		let seen: Vec<_> = seen.map(|account| (account.relay.id, account.seen)).collect();
-		if self.reported == Some(map.epoch) {
-			return;
-		}
 		let Some(relays) = observations(&seen) else { return };
 		let report = Report { epoch: map.epoch, relays };
 		let signed = self.keys.sign_report(self.client.genesis(), report);

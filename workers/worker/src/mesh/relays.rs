@@ -4,7 +4,6 @@ use std::path::Path;
 
 use io_client::Client;
 use io_mesh::{ListedRelay, RelayList, lanes::LANES};
-
 use io_primitives::mesh::EpochIndex;
 
 use crate::config::{self, Config};
@@ -56,9 +55,8 @@ impl Relays {
 		if let Some(genesis) = config.genesis()? {
 			client.expect_genesis(genesis)?;
 		}
-		let block = client.finalized_block().await?;
-		let map = client.relay_map(Some(block.hash)).await?;
-		let list = RelayList::new(map.relays.iter().map(ListedRelay::from).collect());
+		let map = client.finalized_relay_map().await?;
+		let list = RelayList::new(ListedRelay::on(&map));
 		let chosen = choose(&list, &config.relays_path())?;
 		Ok(Some(Relays { chosen, list, chain: Some((client, map.epoch)) }))
 	}
