@@ -198,24 +198,59 @@ struct Line {
 	meter: Mutex<Meter>,
 }
 
+/// How fast a lane is while something is asked of it.
 #[derive(Debug)]
 struct Meter {
 	/// Streams that are waiting for bytes.
 	waiting: usize,
 	/// When the last byte came, or waiting began.
 	last: Instant,
-	/// Beginning and bytes of the present measurement.
+	/// From here the present measurement goes on: where it began, or the last wait did.
 	since: Instant,
+	/// What the measurement has of earlier waits. Pauses in which nothing is asked must not end it: between
+	/// chunks they come so often that it would never be complete.
+	busy: Duration,
+	/// Bytes of the measurement.
 	bytes: u64,
 	/// Bytes that counted.
 	total: u64,
 }
 
+impl Meter {
+	fn new(now: Instant) -> Meter {
+		Meter { waiting: 0, last: now, since: now, busy: Duration::ZERO, bytes: 0, total: 0 }
+	}
+
+	fn begin(&mut self, now: Instant) {
+		if self.waiting == 0 {
+			(self.last, self.since) = (now, now);
+		}
+		self.waiting += 1;
+	}
+
+	fn end(&mut self, now: Instant) {
+		self.waiting -= 1;
+		if self.waiting == 0 {
+			self.busy += now - self.since;
+		}
+	}
+
+	/// Gives bytes and time once they are a measurement: after [`MEASURE`], for the `first` after a chunk at the latest.
+	fn came(&mut self, bytes: usize, first: bool, now: Instant) -> Option<(u64, Duration)> {
+		self.last = now;
+		self.bytes += bytes as u64;
+		let time = self.busy + (now - self.since);
+		if time < MEASURE && !(first && self.bytes >= CHUNK) {
+			return None;
+		}
+		(self.since, self.busy) = (now, Duration::ZERO);
+		Some((std::mem::take(&mut self.bytes), time))
+	}
+}
+
 impl Line {
 	fn new(number: usize, source: usize, lane: Arc<Lane>) -> Line {
-		let now = Instant::now();
-		let meter = Meter { waiting: 0, last: now, since: now, bytes: 0, total: 0 };
-		Line { number, source, lane, meter: Mutex::new(meter) }
+		Line { number, source, lane, meter: Mutex::new(Meter::new(Instant::now())) }
 	}
 
 	/// Chunks to have in flight: what the lane brings in four round trips (at least 100 ms), and one more.
@@ -227,27 +262,18 @@ impl Line {
 	}
 
 	fn begin(&self) {
-		let mut meter = lock(&self.meter);
-		if meter.waiting == 0 {
-			let now = Instant::now();
-			(meter.last, meter.since, meter.bytes) = (now, now, 0);
-		}
-		meter.waiting += 1;
+		lock(&self.meter).begin(Instant::now());
 	}
 
 	fn end(&self) {
-		lock(&self.meter).waiting -= 1;
+		lock(&self.meter).end(Instant::now());
 	}
 
 	fn came(&self, bytes: usize) {
-		let mut meter = lock(&self.meter);
-		let now = Instant::now();
-		meter.last = now;
-		meter.bytes += bytes as u64;
-		let time = now - meter.since;
-		if time >= MEASURE {
-			self.lane.measured(meter.bytes, time);
-			(meter.since, meter.bytes) = (now, 0);
+		let first = self.lane.goodput().is_none();
+		let measured = lock(&self.meter).came(bytes, first, Instant::now());
+		if let Some((bytes, time)) = measured {
+			self.lane.measured(bytes, time);
 		}
 	}
 
@@ -490,6 +516,57 @@ impl Download<'_> {
 			corrupt: self.corrupt.load(Ordering::Relaxed),
 			worst_gap: lock(&self.progress).worst,
 			time: Duration::ZERO,
+		}
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	const MS: Duration = Duration::from_millis(1);
+
+	#[test]
+	fn should_measure_across_pauses_when_each_chunk_takes_less_than_a_measurement() {
+		let mut now = Instant::now();
+		let mut meter = Meter::new(now);
+		for chunk in 1..=5 {
+			meter.begin(now);
+			now += 50 * MS;
+			let measured = meter.came(1000, false, now);
+			meter.end(now);
+			// Nothing is asked for a long time: that says nothing of the lane.
+			now += 1000 * MS;
+			let expected = (chunk == 5).then_some((5000, 250 * MS));
+			assert_eq!(measured, expected, "{chunk}");
+		}
+		// The next measurement begins with nothing.
+		meter.begin(now);
+		assert_eq!(meter.came(7, false, now + 249 * MS), None);
+		assert_eq!(meter.came(7, false, now + 250 * MS), Some((14, 250 * MS)));
+	}
+
+	#[test]
+	fn should_count_time_once_when_two_streams_wait() {
+		let now = Instant::now();
+		let mut meter = Meter::new(now);
+		meter.begin(now);
+		meter.begin(now + 100 * MS);
+		meter.end(now + 150 * MS);
+		meter.end(now + 200 * MS);
+		meter.begin(now + 900 * MS);
+		assert_eq!(meter.came(1, false, now + 949 * MS), None);
+		assert_eq!(meter.came(1, false, now + 950 * MS), Some((2, 250 * MS)));
+	}
+
+	#[test]
+	fn should_know_a_speed_after_one_chunk_when_none_was_known() {
+		let now = Instant::now();
+		for (first, expected) in [(true, Some((CHUNK, 20 * MS))), (false, None)] {
+			let mut meter = Meter::new(now);
+			meter.begin(now);
+			assert_eq!(meter.came(CHUNK as usize - 1, first, now + 10 * MS), None);
+			assert_eq!(meter.came(1, first, now + 20 * MS), expected);
 		}
 	}
 }
