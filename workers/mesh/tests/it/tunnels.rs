@@ -26,7 +26,7 @@ const PORT: u16 = 22;
 
 struct Tunnels {
 	world: World,
-	_worker: Mesh,
+	worker: Mesh,
 	client: Mesh,
 	session: Arc<MeshSession>,
 }
@@ -43,10 +43,19 @@ async fn tunnels_to(lanes: usize, services: Arc<dyn Services>) -> Tunnels {
 	let worker = world.node(WORKER, vec![server], &metrics);
 	let client = world.node(CLIENT, vec![], &Metrics::default());
 	let session = Arc::new(session(&client, &worker).await);
-	Tunnels { world, _worker: worker, client, session }
+	Tunnels { world, worker, client, session }
 }
 
 impl Tunnels {
+	/// The worker dies, and comes back without any memory of tunnels.
+	fn restart(&mut self) {
+		let metrics = Metrics::default();
+		let services = HashMap::<(Peer, u16), SocketAddr>::new();
+		let server = Arc::new(TunnelServer::new(Arc::new(services), metrics.clone()));
+		self.worker = self.world.node(WORKER, vec![server], &metrics);
+		self.world.lanes.iter().for_each(|lane| lane.kill());
+	}
+
 	/// A local port that leads to the service.
 	async fn forward(&self) -> SocketAddr {
 		let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -68,6 +77,19 @@ async fn echo() -> SocketAddr {
 				let _ = tokio::io::copy(&mut from, &mut to).await;
 			});
 		}
+	});
+	address
+}
+
+/// A service that sends these bytes to its one client, and then only listens.
+async fn speaker(bytes: Vec<u8>) -> SocketAddr {
+	let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+	let address = listener.local_addr().unwrap();
+	tokio::spawn(async move {
+		let (mut socket, _) = listener.accept().await.unwrap();
+		socket.write_all(&bytes).await.unwrap();
+		socket.shutdown().await.unwrap();
+		let _ = socket.read_to_end(&mut Vec::new()).await;
 	});
 	address
 }
@@ -148,6 +170,51 @@ async fn should_go_on_when_every_link_was_lost_and_came_back() {
 		tunnels.world.lanes.iter().for_each(|lane| lane.set_up(true));
 	};
 	tokio::join!(assert_echoed(address, &sent), fault);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn should_hand_over_what_came_when_the_worker_then_forgets_the_tunnel() {
+	let sent = bytes(100_000, 8);
+	let mut tunnels = tunnels(1, speaker(sent.clone()).await).await;
+	let (local, mut other) = tokio::io::duplex(16);
+	let (from, to) = tokio::io::split(local);
+	let session = tunnels.session.clone();
+	let tunnel =
+		tokio::spawn(
+			async move { connect(&session, from, to, PORT, TunnelConfig::default()).await },
+		);
+	other.shutdown().await.unwrap();
+	// All but 16 bytes of it come, and wait.
+	tokio::time::sleep(Duration::from_millis(500)).await;
+	tunnels.restart();
+	tokio::time::sleep(Duration::from_millis(500)).await;
+	let mut came = Vec::new();
+	let read = tokio::time::timeout(LIMIT, other.read_to_end(&mut came)).await.unwrap();
+	read.unwrap();
+	assert!(came == sent, "{} bytes of {} came", came.len(), sent.len());
+	tunnel.await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn should_report_the_loss_when_the_worker_forgets_the_tunnel_with_our_bytes_under_way() {
+	let mut tunnels = tunnels(1, speaker(b"all".to_vec()).await).await;
+	let (local, mut other) = tokio::io::duplex(1024);
+	let (from, to) = tokio::io::split(local);
+	let session = tunnels.session.clone();
+	let tunnel =
+		tokio::spawn(
+			async move { connect(&session, from, to, PORT, TunnelConfig::default()).await },
+		);
+	let mut came = Vec::new();
+	other.read_to_end(&mut came).await.unwrap();
+	assert_eq!(came, b"all");
+	tunnels.world.lanes[0].set_up(false);
+	other.write_all(&[0; 100]).await.unwrap();
+	other.shutdown().await.unwrap();
+	tunnels.restart();
+	tunnels.world.lanes[0].set_up(true);
+	let ended = tokio::time::timeout(LIMIT, tunnel).await.unwrap().unwrap();
+	assert!(matches!(ended, Err(Error::Refused(Refusal::NotFound))), "{ended:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
