@@ -12,7 +12,7 @@ use io_mesh::{
 	Error, Mesh, MeshSession, Peer,
 	error::Refusal,
 	metrics::Metrics,
-	tunnel::{Forward, Services, TunnelConfig, TunnelServer, WINDOW, connect},
+	tunnel::{Forward, Hello, PROTOCOL, Services, TunnelConfig, TunnelServer, WINDOW, connect},
 };
 use tokio::{
 	io::{AsyncReadExt, AsyncWriteExt},
@@ -132,6 +132,53 @@ async fn should_lose_and_double_nothing_when_its_lane_falls_silent() {
 	};
 	tokio::join!(assert_echoed(address, &sent), fault);
 	assert!(tunnels.client.metrics().tunnel_moves.get() >= 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn should_go_on_over_another_lane_when_each_endpoint_is_a_peer_of_its_own() {
+	let (world, service) = (World::new(2), echo().await);
+	let peers = [0, 1].map(|lane| (endpoint(CLIENT, lane), Peer(endpoint(CLIENT, lane).0)));
+	let services = HashMap::from(peers.map(|(_, peer)| ((peer, PORT), service)));
+	let server = Arc::new(TunnelServer::new(Arc::new(services), Metrics::default()));
+	let mut worker = Mesh::builder().admission(Arc::new(HashMap::from(peers))).protocol(server);
+	for lane in world.endpoints(WORKER) {
+		worker = worker.lane(lane);
+	}
+	let worker = worker.start().unwrap();
+	let client = world.node(CLIENT, vec![], &Metrics::default());
+	let session = Arc::new(session(&client, &worker).await);
+	let tunnels = Tunnels { world, worker, client, session };
+	tunnels.session.lanes()[1].linked().await;
+	tunnels.world.lanes.iter().for_each(|lane| lane.set_rate(8 << 20));
+	let address = tunnels.forward().await;
+	let sent = bytes(8 << 20, 7);
+	let fault = async {
+		tokio::time::sleep(Duration::from_millis(500)).await;
+		let best = tunnels.session.ranked()[0].number();
+		tunnels.world.lanes[best].set_up(false);
+	};
+	tokio::join!(assert_echoed(address, &sent), fault);
+	assert!(tunnels.client.metrics().tunnel_moves.get() >= 1);
+}
+
+/// Says hello over a link of this peer's; the answer.
+async fn greet(tunnels: &Tunnels, peer: Peer, hello: Hello) -> Result<u64, Refusal> {
+	let node = tunnels.world.node(peer, vec![], &Metrics::default());
+	let session = session(&node, &tunnels.worker).await;
+	session.request(PROTOCOL, &hello, 16).await.map_err(|error| match error {
+		Error::Refused(refusal) => refusal,
+		error => panic!("{error}"),
+	})
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn should_not_go_on_for_a_peer_that_may_not_reach_the_port() {
+	let tunnels = tunnels(1, echo().await).await;
+	let id = [7; 16];
+	assert_eq!(greet(&tunnels, CLIENT, Hello::Open(id, PORT)).await, Ok(0));
+	assert_eq!(greet(&tunnels, OTHER, Hello::Resume(id, 0)).await, Err(Refusal::NotFound));
+	assert_eq!(greet(&tunnels, OTHER, Hello::Open(id, PORT)).await, Err(Refusal::Port));
+	assert_eq!(greet(&tunnels, CLIENT, Hello::Resume(id, 0)).await, Ok(0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
