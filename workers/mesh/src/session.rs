@@ -181,6 +181,9 @@ impl Lane {
 						continue;
 					}
 					self.link.send_replace(None);
+					if let Some(why) = link.ended() {
+						*lock(&self.last_error) = why;
+					}
 				},
 				Ok(Err(error)) => *lock(&self.last_error) = error.to_string(),
 				Err(_) => *lock(&self.last_error) = "no answer".into(),
