@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod address;
 pub mod amount;
 mod blocks;
 mod client;
@@ -18,6 +19,7 @@ pub mod shielded;
 mod storage;
 mod transaction;
 
+pub use address::is_public;
 pub use blocks::BlockInfo;
 pub use client::{AccountBalance, ChainInfo, Client, Options};
 pub use error::{DispatchFailure, Error};

@@ -29,7 +29,6 @@ use crate::{
 	config,
 	content::{self, Store},
 	mesh::Node,
-	net,
 };
 
 /// Most redirects in a row.
@@ -180,7 +179,7 @@ impl reqwest::dns::Resolve for PublicOnly {
 		Box::pin(async move {
 			let all: Vec<SocketAddr> = tokio::net::lookup_host((host.as_str(), 0)).await?.collect();
 			let public: Vec<SocketAddr> =
-				all.iter().copied().filter(|address| net::is_public(address.ip())).collect();
+				all.iter().copied().filter(|address| io_client::is_public(address.ip())).collect();
 			match (public.is_empty(), all.first()) {
 				(true, Some(address)) => Err(io::Error::other(
 					Fault::Private(format!("{} ({host})", address.ip())).to_string(),
@@ -197,7 +196,7 @@ fn private_literal(url: &Url) -> Option<String> {
 	let host = url.host_str()?;
 	let address: std::net::IpAddr =
 		host.trim_start_matches('[').trim_end_matches(']').parse().ok()?;
-	(!net::is_public(address)).then(|| host.to_owned())
+	(!io_client::is_public(address)).then(|| host.to_owned())
 }
 
 /// Whether a redirect may be followed; if not, why.

@@ -2,7 +2,7 @@
 
 use std::{
 	io::{Seek, SeekFrom, Write},
-	net::{IpAddr, SocketAddr},
+	net::SocketAddr,
 	path::Path,
 	time::Duration,
 };
@@ -311,7 +311,9 @@ async fn client_for(url: &Url, private: bool) -> Result<reqwest::Client> {
 		return Err(Error::Local(format!("the name {host} has no address")));
 	}
 	// A worker must not make this machine talk to its own services.
-	if !private && let Some(address) = addresses.iter().find(|address| is_private(address.ip())) {
+	if !private
+		&& let Some(address) = addresses.iter().find(|address| !io_client::is_public(address.ip()))
+	{
 		return Err(Error::Local(format!(
 			"{} is a private address; add --allow-private if you trust it",
 			address.ip()
@@ -327,60 +329,9 @@ async fn client_for(url: &Url, private: bool) -> Result<reqwest::Client> {
 		.map_err(|e| Error::Local(format!("cannot download: {e}")))
 }
 
-/// Whether an address belongs to this machine or its neighbourhood.
-fn is_private(ip: IpAddr) -> bool {
-	match ip {
-		IpAddr::V4(ip) => {
-			let [a, b, ..] = ip.octets();
-			ip.is_private()
-				|| ip.is_loopback()
-				|| ip.is_link_local()
-				|| ip.is_unspecified()
-				|| ip.is_multicast()
-				|| ip.is_broadcast()
-				|| a == 0 || (a == 100 && (64..128).contains(&b))
-		},
-		IpAddr::V6(ip) => {
-			if let Some(ip) = ip.to_ipv4() {
-				return is_private(IpAddr::V4(ip));
-			}
-			let first = ip.segments()[0];
-			ip.is_loopback()
-				|| ip.is_unspecified()
-				|| ip.is_multicast()
-				|| first & 0xfe00 == 0xfc00
-				|| first & 0xffc0 == 0xfe80
-		},
-	}
-}
-
 #[cfg(test)]
 mod tests {
 	use super::*;
-
-	#[test]
-	fn should_tell_private_addresses_from_public_ones() {
-		for ip in [
-			"127.0.0.1",
-			"10.1.2.3",
-			"192.168.0.1",
-			"172.16.0.1",
-			"169.254.1.1",
-			"0.0.0.0",
-			"100.64.0.1",
-			"::1",
-			"::",
-			"fe80::1",
-			"fd00::1",
-			"::ffff:127.0.0.1",
-			"::ffff:10.0.0.1",
-		] {
-			assert!(is_private(ip.parse().unwrap()), "{ip}");
-		}
-		for ip in ["1.1.1.1", "100.63.0.1", "172.32.0.1", "2606:4700::1111"] {
-			assert!(!is_private(ip.parse().unwrap()), "{ip}");
-		}
-	}
 
 	#[tokio::test]
 	async fn should_refuse_private_address_when_it_is_not_allowed() {
