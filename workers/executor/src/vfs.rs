@@ -22,7 +22,7 @@ use crate::{
 	error::{Error, Stop},
 	input::{Input, Member, MemberKind},
 	tariff,
-	wasi::errno::Errno,
+	wasi::{MAX_OPEN, errno::Errno},
 };
 use pages::{PAGE, Pages};
 
@@ -38,7 +38,9 @@ pub(crate) const MAX_ENTRIES: u32 = 65_536;
 /// that only the paths of its members name count too: a path of 4,096 bytes can name 2,048 directories.
 const MAX_INPUT_NODES: usize = 524_288;
 /// Most bytes of all files in `/tmp`.
-pub(crate) const TMP_QUOTA: u64 = 1 << 30;
+const TMP_QUOTA: u64 = 1 << 30;
+/// Bytes of a block that is paid for when a file gives it back.
+const BLOCK: u64 = 64 * 1024;
 
 /// The root directory.
 pub(crate) const ROOT: Ino = 0;
@@ -52,6 +54,14 @@ pub(crate) const STDIN: Ino = 4;
 pub(crate) const STDOUT: Ino = 5;
 /// What the program wrote to descriptor 2.
 pub(crate) const STDERR: Ino = 6;
+
+/// Most bytes on the disk that [`crate::Executor::execute`] takes in the scratch directory of a task with this
+/// `max_output`: what is in `/out`, the archive made of it, what is in `/tmp`, and the ends of all files, which take whole
+/// pages of the host's file.
+pub fn scratch_bytes(max_output: u64) -> u64 {
+	let files = u64::from(MAX_ENTRIES) + MAX_OPEN as u64;
+	max_output.saturating_mul(2).saturating_add(TMP_QUOTA).saturating_add(files * PAGE)
+}
 
 /// Why a file operation did not work.
 #[derive(Debug)]
@@ -673,7 +683,8 @@ impl Vfs {
 		*len = new;
 		let count = new.div_ceil(PAGE) as usize;
 		if count < pages.len() {
-			self.work += (pages.len() - count) as u64 * tariff::FREE_BLOCK;
+			let blocks = old.div_ceil(BLOCK).saturating_sub(new.div_ceil(BLOCK));
+			self.work += blocks * tariff::FREE_BLOCK;
 			for page in pages.drain(count..).flatten() {
 				self.pages.give_back(page);
 			}
@@ -720,6 +731,36 @@ mod tests {
 	/// A path of 2,047 parts, the first of them a number.
 	fn deep(number: usize) -> String {
 		format!("{number:03}{}", "/a".repeat(2_046))
+	}
+
+	#[test]
+	fn should_stay_within_its_space_when_long_files_are_cut_to_a_byte() {
+		const MAX_OUTPUT: u64 = 1 << 20;
+		let folder = tempfile::tempdir().unwrap();
+		let mut vfs = Vfs::new(folder.path(), MAX_OUTPUT).unwrap();
+		let data = vec![7; BLOCK as usize];
+		for number in 0..20_000 {
+			let dir = if number % 2 == 0 { OUT } else { TMP };
+			let ino = vfs.create_file(dir, number.to_string().as_bytes()).unwrap();
+			vfs.write(ino, 0, &data).unwrap();
+			vfs.resize(ino, 1).unwrap();
+		}
+		let taken = vfs.pages.len();
+		assert!(taken < BLOCK + 20_000 * PAGE, "{taken}");
+		assert!(taken < scratch_bytes(MAX_OUTPUT));
+	}
+
+	#[test]
+	fn should_charge_for_blocks_when_a_file_shrinks() {
+		let folder = tempfile::tempdir().unwrap();
+		let mut vfs = Vfs::new(folder.path(), 1 << 20).unwrap();
+		let ino = vfs.create_file(OUT, b"file").unwrap();
+		vfs.resize(ino, 3 * BLOCK + 1).unwrap();
+		for (len, blocks) in [(3 * BLOCK, 1), (3 * BLOCK - 1, 0), (BLOCK + 1, 1), (0, 2)] {
+			vfs.take_work();
+			vfs.resize(ino, len).unwrap();
+			assert_eq!(vfs.take_work(), blocks * tariff::FREE_BLOCK, "{len}");
+		}
 	}
 
 	#[test]
