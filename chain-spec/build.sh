@@ -18,13 +18,15 @@ HERE="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 NODE="${IO_NODE_BIN:-}"
 OUT="$HERE/../target/chain-spec"
 
+usage() { sed -n '2,15s/^# \{0,1\}//p' "$HERE/build.sh"; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
 
 while getopts 'n:o:h' option; do
 	case "$option" in
 		n) NODE="$OPTARG" ;;
 		o) OUT="$OPTARG" ;;
-		*) sed -n '2,15s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
+		h) usage; exit 0 ;;
+		*) usage >&2; exit 2 ;;
 	esac
 done
 shift $((OPTIND - 1))

@@ -3,7 +3,7 @@
 # Input and output go through the mesh, over two relays on this machine: no worker has an open port. Ends by itself and leaves no
 # process behind.
 #
-#   scripts/demo.sh [--http] [OUTPUT_DIR]     where the picture goes (default: demo-output); --http: over HTTP instead of the mesh
+#   scripts/demo.sh [--http] [OUTPUT_DIR]     where the picture goes (default: demo-output in the checkout); --http: over HTTP instead of the mesh
 #
 # Watch it from a second terminal with the command that it prints.
 set -euo pipefail
@@ -14,7 +14,7 @@ if [ "${1:-}" = --http ]; then
 	DEVNET_MESH=false
 	shift
 fi
-OUTPUT="$(realpath -m "${1:-$ROOT/demo-output}")"
+OUTPUT="$(cd "$CALLED_FROM" && realpath -m "${1:-$ROOT/demo-output}")"
 # The demo is about one job, and measures how long that takes.
 DEVNET_ATTESTATION=false
 SCENE=workers/examples/pathtracer/scenes/spheres.scene

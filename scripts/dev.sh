@@ -6,7 +6,13 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 source "$ROOT/scripts/devnet.sh"
 export DEV_RPC_PORT="${DEV_RPC_PORT:-9944}"
-trap 'devnet_stop; [ -z "$DEVNET_DIR" ] || rm -rf "$DEVNET_DIR"' EXIT
+finish() {
+	local status=$?
+	devnet_stop
+	[ -n "$DEVNET_DIR" ] || return 0
+	if [ $status -eq 0 ]; then rm -rf "$DEVNET_DIR"; else echo "The dev chain failed; its logs are in $DEVNET_DIR" >&2; fi
+}
+trap finish EXIT
 trap 'exit 0' INT TERM
 
 phase 'setup'
@@ -25,5 +31,6 @@ Ctrl-C ends it.
 TEXT
 # Whatever ends first, ends all.
 wait -n "${DEVNET_PIDS[@]}" || true
-echo 'A process of the dev chain ended.' >&2
+echo 'A process of the dev chain ended. The last lines of each log:' >&2
+tail -n 5 "$DEVNET_DIR"/*.log >&2
 exit 1

@@ -19,6 +19,16 @@ devnet_stop() {
 	DEVNET_PIDS=()
 }
 
+# logged FILE COMMAND...: adds the command's output to a file, and shows the end of that if it fails.
+logged() {
+	local log="$1"
+	shift
+	"$@" >>"$log" 2>&1 && return 0
+	printf 'error: this failed: %s\n' "$*" >&2
+	tail -n 20 "$log" >&2
+	return 1
+}
+
 # spawn NAME COMMAND...: runs in the background, log in $DEVNET_DIR/NAME.log.
 spawn() {
 	local name="$1"
@@ -32,10 +42,22 @@ io() { "$TARGET/io" --node "ws://127.0.0.1:$RPC_PORT" "$@"; }
 block_number() { printf '%d' "$(rpc "$RPC_PORT" chain_getHeader | jq -r .number)"; }
 chain_makes_blocks() { [ "$(block_number)" -ge 1 ]; }
 
+port_is_free() {
+	python3 - "$1" <<'PY' 2>/dev/null
+import socket, sys
+with socket.socket() as s:
+    # As the node does: connections that have just ended do not take the port.
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.bind(("127.0.0.1", int(sys.argv[1])))
+PY
+}
+
 # start_chain: a dev chain on free ports; it forgets everything when it ends.
 start_chain() {
 	mapfile -t PORTS < <(free_ports 11)
 	RPC_PORT=${DEV_RPC_PORT:-${PORTS[0]}}
+	# The node would take a random port instead, and all that follows would talk to whoever has this one.
+	port_is_free "$RPC_PORT" || { echo "error: port $RPC_PORT is taken, perhaps by another node: name a free one in DEV_RPC_PORT" >&2; return 1; }
 	spawn node "$TARGET/io-node" --dev --tmp --rpc-port "$RPC_PORT" --port "${PORTS[1]}" --prometheus-port "${PORTS[2]}"
 	wait_for 180 'the first block of the dev chain' chain_makes_blocks || { tail -20 "$DEVNET_DIR/node.log" >&2; return 1; }
 }
@@ -48,17 +70,17 @@ start_relays() {
 		url="https://127.0.0.1:${PORTS[$((8 + number))]}/"
 		on_chain=(--node "ws://127.0.0.1:$RPC_PORT" --key "$dir/key")
 		mkdir -p "$dir"
-		"$TARGET/io-relay" key --out "$dir/key" >>"$dir/setup.log"
-		"$TARGET/io-relay" cert --name 127.0.0.1 --cert "$dir/cert.pem" --key "$dir/cert.key" >>"$dir/setup.log"
-		"$TARGET/io-relay" register "${on_chain[@]}" --dev-account "${operators[number]}" --url "$url" --tls-cert "$dir/cert.pem" \
-			--region "${regions[number]}" --capacity 1000 --price 0.05 >>"$dir/setup.log"
+		logged "$dir/setup.log" "$TARGET/io-relay" key --out "$dir/key"
+		logged "$dir/setup.log" "$TARGET/io-relay" cert --name 127.0.0.1 --cert "$dir/cert.pem" --key "$dir/cert.key"
+		logged "$dir/setup.log" "$TARGET/io-relay" register "${on_chain[@]}" --dev-account "${operators[number]}" --url "$url" \
+			--tls-cert "$dir/cert.pem" --region "${regions[number]}" --capacity 1000 --price 0.05
 		spawn "relay-$number" "$TARGET/io-relay" run "${on_chain[@]}" --tls-cert "$dir/cert.pem" --tls-key "$dir/cert.key" \
 			--listen "127.0.0.1:${PORTS[$((8 + number))]}" --no-metrics --receipts "$dir/receipts.redb"
 		printf '  relay %s of %s: %s\n' "$number" "${operators[number]}" "$url"
 	done
 	# The requester of the demo may use them too.
 	export IO_MESH_KEY="$DEVNET_DIR/mesh.key"
-	io mesh register --dev-account eve --yes >>"$DEVNET_DIR/setup.log"
+	logged "$DEVNET_DIR/setup.log" io mesh register --dev-account eve --yes
 }
 
 # start_worker NUMBER OPERATOR: makes keys, registers the device with a development account as operator, starts the worker.
@@ -72,11 +94,11 @@ start_worker() {
 	local common=(--config "$dir/config.toml" --data-dir "$dir" --log-format text)
 	local network=(--passphrase-file "$dir/passphrase" --listen "127.0.0.1:$gateway" --content-listen "127.0.0.1:$content" --allow-private-addresses --rpc "ws://127.0.0.1:$RPC_PORT")
 	[ "$DEVNET_MESH" = false ] || network+=(--mesh)
-	"$TARGET/io-worker" "${common[@]}" keys new --passphrase-file "$dir/passphrase" >/dev/null 2>>"$dir/setup.log"
+	logged "$dir/setup.log" "$TARGET/io-worker" "${common[@]}" keys new --passphrase-file "$dir/passphrase"
 	address="$(io --json account show --dev-account "$operator" | jq -re .address)"
-	"$TARGET/io-worker" "${common[@]}" register "${network[@]}" --operator "$address" --ask 0.01 --output "$dir/registration.json" 2>>"$dir/setup.log"
-	io operator register --dev-account "$operator" --yes --stake 10000 >>"$dir/setup.log"
-	io operator register-worker --dev-account "$operator" --yes --file "$dir/registration.json" >>"$dir/setup.log"
+	logged "$dir/setup.log" "$TARGET/io-worker" "${common[@]}" register "${network[@]}" --operator "$address" --ask 0.01 --output "$dir/registration.json"
+	logged "$dir/setup.log" io operator register --dev-account "$operator" --yes --stake 10000
+	logged "$dir/setup.log" io operator register-worker --dev-account "$operator" --yes --file "$dir/registration.json"
 	spawn "worker-$number" "$TARGET/io-worker" "${common[@]}" run "${network[@]}"
 	GATEWAYS+=("http://127.0.0.1:$gateway")
 	printf '  worker %s of operator %s: gateway http://127.0.0.1:%s\n' "$number" "$operator" "$gateway"

@@ -1,6 +1,11 @@
 # Shared by the scripts beside it: sourced, not run.
 
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+# A relative path is meant from the folder of the caller, whom the scripts leave.
+CALLED_FROM="$PWD"
+for variable in IO_BIN_DIR IO_CACHE_DIR IO_LAB_BIN IO_NETWORK_DIR IO_RELAY_ARCHIVE IO_RELAY_BIN_DIR; do
+	[ -z "${!variable:-}" ] || printf -v "$variable" %s "$(realpath -ms "${!variable}")"
+done
 cd "$ROOT"
 
 STARTED=$SECONDS

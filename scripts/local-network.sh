@@ -43,6 +43,15 @@ pid_of() {
 	printf '%s\n' "$pid"
 }
 
+# known NODE...: ends with an error unless all of them, and at least one, are nodes of the network.
+known() {
+	local name all=("${NODES[@]}" "${OPTIONAL[@]}")
+	[ $# -gt 0 ] || die "name a node: ${all[*]}"
+	for name in "$@"; do
+		printf '%s\n' "${all[@]}" | grep -qxF -e "$name" || die "there is no node called $name, but ${all[*]}"
+	done
+}
+
 # write_settings: binaries and ports, once for the life of the network.
 write_settings() {
 	local all=("${NODES[@]}" "${OPTIONAL[@]}")
@@ -140,7 +149,6 @@ start() {
 	collator-alice) start_collator "$1" alice 2 ;;
 	collator-bob) start_collator "$1" bob 4 ;;
 	collator-charlie) start_collator "$1" '' 5 ;;
-	*) die "there is no node called $1" ;;
 	esac
 }
 
@@ -205,6 +213,9 @@ status() {
 up() {
 	local name begun
 	if [ ! -s "$DIR/relay.json" ]; then
+		# What an `up` before has begun may go, what somebody else keeps there may not.
+		[ ! -e "$DIR" ] || [ -f "$DIR/network.json" ] || { [ -d "$DIR" ] && [ -z "$(ls -A "$DIR")" ]; } \
+			|| die "$DIR is not empty and holds no network: name another folder in IO_NETWORK_DIR"
 		phase 'chain specs'
 		rm -rf "$DIR"
 		mkdir -p "$DIR"
@@ -268,9 +279,14 @@ up)
 	status
 	;;
 status) status ;;
-start) for node in "$@"; do start "$node"; done ;;
-stop) stop TERM "$@" ;;
-kill) stop KILL "$@" ;;
+start | stop | kill)
+	known "$@"
+	case "$COMMAND" in
+	start) for node in "$@"; do start "$node"; done ;;
+	stop) stop TERM "$@" ;;
+	kill) stop KILL "$@" ;;
+	esac
+	;;
 down) down ;;
 test)
 	phase 'setup and build'

@@ -51,13 +51,19 @@ cable() {
 	ip -n "$LAB-$1" link set wan up
 }
 
-up() {
+# may_lay: ends with an error where no network can be laid.
+may_lay() {
 	[ "$(id -u)" -eq 0 ] || die 'network namespaces need root; `scripts/mesh-lab.sh test --loopback` is the reduced form without them'
+	unshare --net true 2>/dev/null || die 'this kernel or container allows no network namespaces; `test --loopback` is the reduced form'
+}
+
+up() {
+	may_lay
 	local tool place
 	for tool in ip tc nft; do command -v "$tool" >/dev/null || die "$tool is not here; scripts/setup.sh tests installs it"; done
 	down
 	for place in "${PLACES[@]}"; do
-		ip netns add "$LAB-$place" || die "this kernel or container allows no network namespaces; \`test --loopback\` is the reduced form"
+		ip netns add "$LAB-$place"
 		ip -n "$LAB-$place" link set lo up
 	done
 	ip -n "$LAB-internet" link add bridge type bridge
@@ -91,12 +97,9 @@ up() {
 }
 
 udp() {
+	[ "$1" = block ] || [ "$1" = allow ] || die "udp $1: block or allow"
 	at nat nft flush chain ip lab blocked
-	case "$1" in
-	block) at nat nft add rule ip lab blocked meta l4proto udp drop ;;
-	allow) ;;
-	*) die "udp $1: block or allow" ;;
-	esac
+	[ "$1" = allow ] || at nat nft add rule ip lab blocked meta l4proto udp drop
 }
 
 rate() {
@@ -112,6 +115,9 @@ run_tests() {
 	if [ "${1:-}" = --loopback ]; then
 		loopback=1
 		shift
+	else
+		# Before the build, which takes long.
+		may_lay
 	fi
 	export IO_LAB_ROUNDS="${IO_LAB_ROUNDS:-10}"
 	local lab="${IO_LAB_BIN:-}"
@@ -126,8 +132,8 @@ run_tests() {
 		say 'REDUCED FORM: on loopback, without NAT and firewall. What needs them is not tested.'
 		exec "$lab" "$@"
 	fi
-	up
 	trap down EXIT
+	up
 	IO_LAB="$LAB" IO_LAB_SCRIPT="$ROOT/scripts/mesh-lab.sh" ip netns exec "$LAB-client" "$lab" "$@"
 }
 
@@ -138,5 +144,5 @@ down) down ;;
 exec) [ $# -ge 3 ] || die 'exec PLACE COMMAND...'; shift; at "$@" ;;
 udp) [ $# -eq 2 ] || die 'udp block | allow'; udp "$2" ;;
 rate) [ $# -eq 3 ] || die 'rate PLACE RATE | off'; rate "$2" "$3" ;;
-*) sed -n '2,/^set /p' "${BASH_SOURCE[0]}" | sed '$d; s/^# \{0,1\}//' >&2; exit 2 ;;
+*) sed -n '2,/^set /p' "$ROOT/scripts/mesh-lab.sh" | sed '$d; s/^# \{0,1\}//' >&2; exit 2 ;;
 esac

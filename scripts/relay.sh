@@ -19,7 +19,8 @@ find_relay() {
 		relay_is_complete "$RELAY" || { echo "error: IO_RELAY_BIN_DIR=$RELAY lacks one of: ${RELAY_BINARIES[*]}" >&2; exit 1; }
 		return 0
 	fi
-	if [ -f "${IO_RELAY_ARCHIVE:-}" ]; then
+	if [ -n "${IO_RELAY_ARCHIVE:-}" ]; then
+		[ -f "$IO_RELAY_ARCHIVE" ] || { echo "error: there is no IO_RELAY_ARCHIVE=$IO_RELAY_ARCHIVE" >&2; exit 1; }
 		# A folder for each archive, so that a new one is not mistaken for the old.
 		RELAY="$cache/$(sha256sum "$IO_RELAY_ARCHIVE" | cut -c1-16)"
 		if ! relay_is_complete "$RELAY"; then

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Installs what building and running IO Network needs on Debian or Ubuntu, and nothing twice.
+# Installs what building and running IO Network needs on Debian 12, and nothing twice.
 #
 #   scripts/setup.sh            install what is missing for building and the demo, say what was done
 #   scripts/setup.sh tests      the same, and what tests need: Node.js for polkadot.js, clang 14 and pip for the GPU kernels
 #   eval "$(scripts/setup.sh --env)"   the environment that a build needs (also used by the other scripts)
 #
-# Works as root and with sudo. What it needs: apt, and either rustup or a network to get it.
+# Other releases of Debian and Ubuntu have the same packages or newer ones, but tests compare bytes with what Debian 12's clang 14 and
+# wasi-libc make. Works as root and with sudo. What it needs: apt, and either rustup or a network to get it.
 # IO_WASM_FROM=distribution takes the second way to the WASM target even where rustup could download it.
 set -euo pipefail
 
@@ -76,11 +77,9 @@ install_rust() {
 rustup_has_wasm() { [ "${IO_WASM_FROM:-}" != distribution ] && [ -n "$(find "$(rustup run "$RUST_VERSION" rustc --print sysroot)/lib/rustlib/$WASM_TARGET/lib" -name 'libcore-*.rlib' 2>/dev/null)" ]; }
 
 install_node() {
-	if command -v node >/dev/null && command -v npm >/dev/null; then
-		[ "$(node -p 'process.versions.node.split(".")[0] >= 18')" = true ] && return 0
-		die "Node.js 18 or newer is needed for the polkadot.js tests, this is $(node --version)"
-	fi
-	install_packages nodejs npm
+	if ! command -v node >/dev/null || ! command -v npm >/dev/null; then install_packages nodejs npm; fi
+	[ "$(node -p 'process.versions.node.split(".")[0] >= 18')" = true ] \
+		|| die "Node.js 18 or newer is needed for the polkadot.js tests, this is $(node --version)"
 }
 
 # The toolchain that builds the runtime's WASM: `rustup target add` where it works, else core and alloc from the distribution's sources.

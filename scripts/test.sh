@@ -2,7 +2,8 @@
 # Everything that CI runs. Installs what it needs first.
 #
 #   scripts/test.sh          all
-#   scripts/test.sh fast     without the whole-system and polkadot.js tests and without clippy
+#   scripts/test.sh fast     format, tree, and `cargo test` of the workspace only: without fuzz targets, job programs and GPU kernels compared
+#                            with their sources, whole-system, mesh, relay chain and polkadot.js tests, the second verifier, and clippy
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 source "$ROOT/scripts/relay.sh"
@@ -10,6 +11,7 @@ MODE="${1:-all}"
 case "$MODE" in all | fast) ;; *) echo "usage: scripts/test.sh [fast]" >&2; exit 2 ;; esac
 DONE=0
 SKIPPED=()
+BUNDLES=''
 # not_tested WHAT: says so now and at the end.
 not_tested() {
 	SKIPPED+=("$1")
@@ -17,6 +19,7 @@ not_tested() {
 }
 finish() {
 	local phase="$PHASE"
+	[ -z "$BUNDLES" ] || rm -f "$BUNDLES"
 	print_phases
 	[ ${#SKIPPED[@]} -eq 0 ] || printf '\nNOT TESTED: %s\n' "${SKIPPED[@]}"
 	if [ "$DONE" = 1 ]; then echo 'ALL TESTS PASSED'; else echo "FAILED in phase: $phase" >&2; fi
@@ -75,10 +78,9 @@ phase 'polkadot.js: as a dApp would use it'
 phase 'shielded: second verifier, from the specification'
 python3 primitives/shielded/spec/test_spec.py
 # Three thousand bundles, others for each commit.
-bundles="$(mktemp)"
-"$TARGET/examples/bundles" "$bundles" "$(git rev-parse HEAD)" 300 0
-python3 primitives/shielded/spec/verify.py --jobs "$(nproc)" primitives/shielded/tests/vectors/*.json "$bundles"
-rm "$bundles"
+BUNDLES="$(mktemp)"
+"$TARGET/examples/bundles" "$BUNDLES" "$(git rev-parse HEAD)" 300 0
+python3 primitives/shielded/spec/verify.py --jobs "$(nproc)" primitives/shielded/tests/vectors/*.json "$BUNDLES"
 
 phase 'clippy, warnings denied'
 SKIP_WASM_BUILD=1 cargo clippy --locked --workspace --all-targets -- -D warnings

@@ -5,6 +5,7 @@
 //
 // The second argument is the secret URI of the account that pays: a development account here. A web page asks a wallet
 // extension to sign instead. The third is the program, a WASI preview 1 command; the fourth is where workers can get it.
+// A file as input may follow, with the place where workers can get that, and then arguments for the program.
 
 import { readFile } from 'node:fs/promises';
 
@@ -12,9 +13,9 @@ import { blake3 } from '@noble/hashes/blake3';
 import { ApiPromise, Keyring, WsProvider } from '@polkadot/api';
 import { u8aConcat, u8aToHex } from '@polkadot/util';
 
-const [node, secret, program, programUrl] = process.argv.slice(2);
-if (!programUrl) {
-	console.error('usage: node submit-job.mjs NODE SECRET PROGRAM PROGRAM-URL');
+const [node, secret, program, programUrl, input, inputUrl, ...args] = process.argv.slice(2);
+if (!programUrl || (input && !inputUrl)) {
+	console.error('usage: node submit-job.mjs NODE SECRET PROGRAM PROGRAM-URL [INPUT INPUT-URL [ARGUMENT...]]');
 	process.exit(2);
 }
 
@@ -23,13 +24,14 @@ const api = await ApiPromise.create({ provider: new WsProvider(node), noInitWarn
 const requester = new Keyring({ type: 'sr25519' }).addFromUri(secret);
 const coins = (value) => `${Number(value.toBigInt()) / 1e12} IO`;
 
+const inputBytes = input ? await readFile(input) : new Uint8Array();
 const spec = {
 	program: { Wasm: { hash: blake3(await readFile(program)) } },
 	programAt: [programUrl], // at most four places; workers check the hash
-	inputAt: [],
-	input: new Uint8Array(32), // BLAKE3 of the input
-	inputLen: 0, // no input
-	args: ['--verbose'], // argv of the program, without its name
+	inputAt: input ? [inputUrl] : [],
+	input: input ? blake3(inputBytes) : new Uint8Array(32), // BLAKE3 of the input
+	inputLen: inputBytes.length, // 0: no input
+	args, // argv of the program, without its name
 	class: 0, // hardware class
 	maxUnits: 10, // 1 unit = 10^9 of WASM fuel
 	maxMemory: 64, // MiB

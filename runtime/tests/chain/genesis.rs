@@ -32,6 +32,36 @@ fn should_build_when_preset_is_local_testnet() {
 	});
 }
 
+const PATCHES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../chain-spec/patches");
+
+fn patch(path: impl AsRef<std::path::Path>) -> serde_json::Value {
+	serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+#[test]
+fn should_build_when_preset_is_patched_with_any_file_of_chain_spec() {
+	let mut names = 0;
+	for file in std::fs::read_dir(PATCHES).unwrap() {
+		let spec = patch(file.unwrap().path());
+		Chain::patched(&spec).state(|| {
+			assert_eq!(u64::from(u32::from(ParachainInfo::parachain_id())), spec["para_id"]);
+		});
+		names += 1;
+	}
+	assert!(names > 0);
+}
+
+#[test]
+fn should_have_no_terms_of_development_when_patch_is_for_a_testnet() {
+	Chain::patched(&patch(format!("{PATCHES}/testnet-example.json"))).state(|| {
+		assert_eq!(parameters::SlashDefer::get(), DAYS);
+		assert_eq!(parameters::EraTerms::now(), parameters::EraTerms::DEFAULT);
+		assert_eq!(parameters::AttestationTerms::now(), parameters::AttestationTerms::DEFAULT);
+		assert_eq!(parameters::MeshTerms::get(), parameters::MESH_TERMS);
+		assert_eq!(pallet_io_mesh::EpochBlocks::<io_runtime::Runtime>::get(), 4 * HOURS);
+	});
+}
+
 #[test]
 fn should_have_every_listed_preset_and_no_other() {
 	for name in preset_names() {

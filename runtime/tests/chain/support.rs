@@ -70,9 +70,22 @@ pub(crate) fn preset(name: &str) -> serde_json::Value {
 
 impl Chain {
 	pub(crate) fn new(name: &str) -> Self {
+		Self::from_genesis(&preset(name))
+	}
+
+	/// The network of a patch in `chain-spec/patches`, as `chain-spec/build.sh` makes it.
+	pub(crate) fn patched(spec: &serde_json::Value) -> Self {
+		let mut config = preset("local_testnet");
+		if let Some(patch) = spec.pointer("/genesis/runtimeGenesis/patch") {
+			merge(&mut config, patch.clone());
+		}
+		Self::from_genesis(&config)
+	}
+
+	fn from_genesis(config: &serde_json::Value) -> Self {
 		let mut ext = TestExternalities::default();
 		ext.execute_with(|| {
-			let json = serde_json::to_vec(&preset(name)).unwrap();
+			let json = serde_json::to_vec(config).unwrap();
 			frame_support::genesis_builder_helper::build_state::<RuntimeGenesisConfig>(json)
 				.unwrap();
 		});

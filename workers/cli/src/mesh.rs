@@ -43,19 +43,19 @@ const LOOK: Duration = Duration::from_millis(100);
 const STALL: Duration = Duration::from_secs(30);
 
 /// Where in the mesh this machine is.
+// The heading is said for each option: `next_help_heading` would hold for those of the command that follow, too.
 #[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "Mesh")]
 pub(crate) struct MeshArgs {
 	/// A relay of the mesh, with the pin of its certificate if it has one; two are best [default: two of those that are registered on
 	/// chain, see `io relay list`]
-	#[arg(long = "relay", env = "IO_RELAYS", value_name = "URL[#PIN]", value_delimiter = ',', value_parser = parse_relay)]
+	#[arg(long = "relay", help_heading = "Mesh", env = "IO_RELAYS", value_name = "URL[#PIN]", value_delimiter = ',', value_parser = parse_relay)]
 	pub(crate) relays: Vec<NamedRelay>,
 	/// File with this machine's key in the mesh; it is made if it does not exist. Workers know the requester of a job by it, and
 	/// sealed outputs open with it [default: io-network/mesh.key in the folder for settings]
-	#[arg(long, env = "IO_MESH_KEY", value_name = "FILE")]
+	#[arg(long, help_heading = "Mesh", env = "IO_MESH_KEY", value_name = "FILE")]
 	pub(crate) mesh_key: Option<PathBuf>,
 	/// Stay on the relays, also where machines could talk to each other directly
-	#[arg(long)]
+	#[arg(long, help_heading = "Mesh")]
 	pub(crate) relay_only: bool,
 }
 

@@ -133,6 +133,10 @@ pub(crate) enum WalletCommand {
 
 /// Which wallet.
 #[derive(Args, Debug)]
+#[command(
+	mut_arg("passphrase_file", |arg| arg.help("File with the wallet's passphrase")),
+	mut_arg("passphrase_fd", |arg| arg.help("Number of an open file descriptor to read the wallet's passphrase from")),
+)]
 pub(crate) struct WalletArgs {
 	/// The wallet's file
 	#[arg(long, env = "IO_WALLET", value_name = "FILE")]

@@ -110,6 +110,24 @@ fn should_explain_itself_when_asked() {
 }
 
 #[test]
+fn should_show_only_the_mesh_under_its_heading_when_a_job_is_explained() {
+	let help = stdout(&io(&["job", "submit", "--help"]));
+	let (others, mesh): (Vec<_>, Vec<_>) =
+		help.split("\n\n").partition(|part| !part.starts_with("Mesh:"));
+	assert!(mesh.concat().contains("--relay-only"), "{help}");
+	for option in ["--watch", "--output", "--yes", "--key-file"] {
+		assert!(others.concat().contains(option), "{option}: {help}");
+	}
+}
+
+#[test]
+fn should_speak_of_the_wallet_when_its_passphrase_is_explained() {
+	let help = stdout(&io(&["wallet", "balance", "--help"]));
+	assert!(help.contains("File with the wallet's passphrase"), "{help}");
+	assert!(!help.contains("key file"), "{help}");
+}
+
+#[test]
 fn should_end_with_status_2_when_arguments_are_wrong() {
 	let dir = tempfile::tempdir().unwrap();
 	let program = &*module(dir.path());

@@ -25,6 +25,8 @@ use crate::{
 
 /// The name of the pallet of jobs in the runtime.
 pub(crate) const JOBS: &str = "IoJobs";
+/// The request that puts an extrinsic into a node's pool.
+pub(crate) const SUBMIT: &str = "author_submitExtrinsic";
 /// JSON-RPC code: the pool has this very transaction already.
 const ALREADY_IMPORTED: i32 = 1013;
 
@@ -142,15 +144,12 @@ impl Client {
 			},
 			e => e,
 		})?;
-		Ok(Self {
-			inner: Arc::new(Inner {
-				rpc,
-				url: url.to_owned(),
-				options,
-				genesis,
-				runtime: Mutex::new(None),
-			}),
-		})
+		Ok(Self::new(rpc, url.to_owned(), options, genesis))
+	}
+
+	pub(crate) fn new(rpc: Rpc, url: String, options: Options, genesis: H256) -> Self {
+		let runtime = Mutex::new(None);
+		Self { inner: Arc::new(Inner { rpc, url, options, genesis, runtime }) }
 	}
 
 	/// Where the node is.
@@ -388,7 +387,7 @@ impl Client {
 	/// Puts an encoded extrinsic into the node's pool. Returns its hash.
 	pub async fn submit_extrinsic(&self, extrinsic: &[u8]) -> Result<H256> {
 		let hash = H256(sp_crypto_hashing::blake2_256(extrinsic));
-		match self.rpc_call::<H256, 1>("author_submitExtrinsic", [json!(to_hex(extrinsic))]).await {
+		match self.rpc_call::<H256, 1>(SUBMIT, [json!(to_hex(extrinsic))]).await {
 			Ok(hash) => Ok(hash),
 			Err(Error::Rpc { code: ALREADY_IMPORTED, .. }) => Ok(hash),
 			Err(e) => Err(e),

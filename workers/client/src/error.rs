@@ -113,6 +113,14 @@ pub enum Error {
 		"the transaction did not get into a block in time and is void now; nothing changed. Try again"
 	)]
 	NotIncluded,
+	/// The chain stands still, or its finality does.
+	#[error(
+		"no block was finalised for {seconds} s; a block may have the transaction all the same. Look at the node's log"
+	)]
+	NoFinality {
+		/// How long.
+		seconds: u64,
+	},
 	/// The chain stands still.
 	#[error("the chain has made no block for {seconds} s. Look at the node's log")]
 	NoBlocks {
@@ -160,6 +168,7 @@ impl Error {
 			Self::Unreachable { .. }
 				| Self::Timeout { .. }
 				| Self::Connection { .. }
+				| Self::NoFinality { .. }
 				| Self::NoBlocks { .. }
 		)
 	}

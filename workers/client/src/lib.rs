@@ -6,6 +6,8 @@ mod blocks;
 mod client;
 mod error;
 mod events;
+#[cfg(test)]
+mod fake;
 pub mod matmul;
 pub mod mesh;
 mod metadata;

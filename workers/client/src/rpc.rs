@@ -54,7 +54,11 @@ impl Rpc {
 		.await
 		.map_err(|_| too_late())?
 		.map_err(|e| unreachable(innermost(&e)))?;
-		Ok(Self { client: RpcClient::new(client), request_timeout: options.request_timeout })
+		Ok(Self::new(RpcClient::new(client), options))
+	}
+
+	pub(crate) fn new(client: RpcClient, options: &Options) -> Self {
+		Self { client, request_timeout: options.request_timeout }
 	}
 
 	/// One request. It is sent again if the connection is lost, so it must be harmless to send it twice.

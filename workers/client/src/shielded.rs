@@ -131,13 +131,11 @@ impl Client {
 		let extrinsic = self.call_raw("IoShieldedApi_spend_transaction", &arguments, None).await?;
 		let finalized = self.finalized_block().await?;
 		let best = self.best_block().await?;
-		match self.submit_extrinsic(&extrinsic).await {
-			Ok(hash) => {
-				// From behind the finalised block: best ones may vanish.
-				let first = finalized.number.saturating_add(1);
-				let last = best.number.saturating_add(LONGEVITY);
-				Ok(Pending::new(self, hash, extrinsic, first..=last))
-			},
+		// From behind the finalised block: best ones may vanish.
+		let first = finalized.number.saturating_add(1);
+		let last = best.number.saturating_add(LONGEVITY);
+		match self.deliver(extrinsic, first..=last).await {
+			Ok(pending) => Ok(pending),
 			Err(e) => Err(refusal(e, &*self.runtime().await?)),
 		}
 	}

@@ -10,9 +10,11 @@ use subxt::{
 	OfflineClient, SubstrateConfig,
 	config::{DefaultExtrinsicParamsBuilder, substrate::SpecVersionForRange},
 };
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
-use crate::{BlockInfo, ChainEvent, Client, Error, Keypair, Phase, Result, Runtime};
+use crate::{
+	BlockInfo, ChainEvent, Client, Error, Keypair, Phase, Result, Runtime, client::SUBMIT,
+};
 
 /// Blocks for which a transaction is valid.
 const MORTALITY: u32 = 64;
@@ -56,15 +58,40 @@ impl Client {
 			let nonce = self.next_nonce(&account_of(signer)).await?;
 			let (extrinsic, valid) = self.sign(&runtime, call, signer, nonce, best).await?;
 			attempts -= 1;
-			match self.submit_extrinsic(&extrinsic).await {
-				Ok(hash) => {
-					return Ok(Pending { client: self.clone(), hash, extrinsic, valid });
-				},
+			match self.deliver(extrinsic, valid).await {
+				Ok(pending) => return Ok(pending),
 				Err(e) if attempts > 0 && lost_race(&e) => {
 					tracing::debug!("another transaction took nonce {nonce}: {e}");
 				},
 				Err(e) => return Err(refused(e)),
 			}
+		}
+	}
+
+	/// Puts an extrinsic into the node's pool that the blocks `valid` can take.
+	///
+	/// It is sent again after a lost connection, and the node then refuses the second copy if it has put the first into a
+	/// block. So a refusal only counts if no block has the extrinsic.
+	pub(crate) async fn deliver(
+		&self,
+		extrinsic: Vec<u8>,
+		valid: RangeInclusive<u32>,
+	) -> Result<Pending> {
+		let hash = H256(sp_crypto_hashing::blake2_256(&extrinsic));
+		let pending = Pending { client: self.clone(), hash, extrinsic, valid };
+		let refusal = match self.submit_extrinsic(&pending.extrinsic).await {
+			Ok(_) => return Ok(pending),
+			Err(e @ Error::Rpc { .. }) => e,
+			Err(e) => return Err(e),
+		};
+		match pending.is_in_block().await {
+			Ok(true) => Ok(pending),
+			Ok(false) => Err(refusal),
+			// Neither taken nor refused, as far as is known.
+			Err(e) => Err(Error::Connection {
+				method: SUBMIT.into(),
+				reason: format!("it is not known whether a block has the transaction: {e}"),
+			}),
 		}
 	}
 
@@ -195,16 +222,6 @@ pub struct Included {
 }
 
 impl Pending {
-	/// A transaction that was put into the node's pool, and the blocks that can have it.
-	pub(crate) fn new(
-		client: &Client,
-		hash: H256,
-		extrinsic: Vec<u8>,
-		valid: RangeInclusive<u32>,
-	) -> Self {
-		Self { client: client.clone(), hash, extrinsic, valid }
-	}
-
 	/// The extrinsic's hash.
 	pub fn hash(&self) -> H256 {
 		self.hash
@@ -226,34 +243,66 @@ impl Pending {
 		// Blocks that were searched in vain. A re-organisation takes them back.
 		let mut searched: VecDeque<(u32, H256)> = VecDeque::new();
 		let limit = client.options().block_timeout;
+		// When the last head was searched, and what has kept us from the next since then.
+		let (mut moved, mut obstacle) = (Instant::now(), None);
 		loop {
-			let head = match timeout(limit, heads.next()).await {
+			let head = match timeout_at(moved + limit, heads.next()).await {
+				Ok(Some(head)) => head,
 				Err(_) | Ok(None) => {
-					return Err(Error::NoBlocks { seconds: limit.as_secs() });
+					let seconds = limit.as_secs();
+					return Err(obstacle.unwrap_or(match finalized {
+						true => Error::NoFinality { seconds },
+						false => Error::NoBlocks { seconds },
+					}));
 				},
-				Ok(Some(Ok(head))) => head,
-				Ok(Some(Err(e @ Error::WrongChain { .. }))) => return Err(e),
-				Ok(Some(Err(e))) => {
+			};
+			let head = match head {
+				Ok(head) => head,
+				Err(e @ Error::WrongChain { .. }) => return Err(e),
+				// The stream subscribes again.
+				Err(e) => {
 					tracing::debug!("waiting for the node: {e}");
+					obstacle = Some(e);
 					continue;
 				},
 			};
 			match self.search(head, &mut searched).await {
 				Ok(Some(included)) => return Ok(included),
-				Ok(None) if head.number > *self.valid.end() => return Err(Error::NotIncluded),
-				Ok(None) => {},
-				Err(e) if e.is_temporary() => tracing::debug!("waiting for the node: {e}"),
+				Ok(None) => (moved, obstacle) = (Instant::now(), None),
+				Err(e) if e.is_temporary() => {
+					tracing::debug!("waiting for the node: {e}");
+					obstacle = Some(e);
+				},
 				Err(e) => return Err(e),
 			}
 		}
 	}
 
-	/// Looks for the transaction in the blocks up to `head`.
+	/// The transaction in the blocks up to `head`; `None` if it may still come.
 	async fn search(
 		&self,
 		head: BlockInfo,
 		searched: &mut VecDeque<(u32, H256)>,
 	) -> Result<Option<Included>> {
+		match self.find(head, searched).await? {
+			Some((block, index)) => self.included(block, index).await.map(Some),
+			None if head.number > *self.valid.end() => Err(Error::NotIncluded),
+			None => Ok(None),
+		}
+	}
+
+	/// Whether a block up to the best one has the transaction.
+	async fn is_in_block(&self) -> Result<bool> {
+		let best = self.client.best_block().await?;
+		Ok(self.find(best, &mut VecDeque::new()).await?.is_some())
+	}
+
+	/// Looks for the transaction in the blocks up to `head`: the block's hash, and the place in it.
+	async fn find(
+		&self,
+		head: BlockInfo,
+		searched: &mut VecDeque<(u32, H256)>,
+	) -> Result<Option<(H256, usize)>> {
 		let client = &self.client;
 		while let Some(&(number, hash)) = searched.back() {
 			if client.block_hash(number).await? == Some(hash) {
@@ -267,7 +316,7 @@ impl Pending {
 			let Some(hash) = client.block_hash(number).await? else { break };
 			let extrinsics = client.extrinsics(hash).await?;
 			if let Some(index) = extrinsics.iter().position(|bytes| *bytes == self.extrinsic) {
-				return self.included(hash, index).await.map(Some);
+				return Ok(Some((hash, index)));
 			}
 			searched.push_back((number, hash));
 		}
@@ -298,7 +347,143 @@ impl Pending {
 
 #[cfg(test)]
 mod tests {
+	use std::{
+		sync::{
+			Mutex,
+			atomic::{AtomicBool, AtomicU32, Ordering},
+		},
+		time::Duration,
+	};
+
+	use serde_json::{Value, json};
+	use subxt::rpcs::{Error as RpcError, UserError};
+
 	use super::*;
+	use crate::{
+		Options,
+		fake::{self, Node},
+	};
+
+	const EXTRINSIC: &[u8] = &[8, 4, 2];
+	const BEST: u32 = 9;
+
+	/// A node that refuses the second copy of an extrinsic and loses the connection after the first.
+	struct Forgetful {
+		refusal: (i32, &'static str),
+		/// Whether the first copy gets into block [`BEST`].
+		takes: bool,
+		/// Whether block bodies can be had.
+		answers: bool,
+		asked: AtomicU32,
+	}
+
+	impl Node for Forgetful {
+		fn answer(&self, method: &str, params: &Value) -> Result<Value, RpcError> {
+			let (code, message) = self.refusal;
+			match method {
+				SUBMIT => match self.asked.fetch_add(1, Ordering::Relaxed) {
+					0 => Err(RpcError::DisconnectedWillReconnect("gone".into())),
+					_ => Err(UserError { code, message: message.into(), data: None }.into()),
+				},
+				"chain_getHeader" => Ok(fake::header(BEST)),
+				"chain_getBlockHash" => Ok(fake::hash(&params[0])),
+				"chain_getBlock" if !self.answers => Err(RpcError::Client("broken".into())),
+				"chain_getBlock" => {
+					let here = self.takes && params[0] == fake::hash(&json!(BEST));
+					Ok(fake::block(BEST, if here { EXTRINSIC } else { &[4, 0] }))
+				},
+				_ => panic!("{method} was not expected"),
+			}
+		}
+	}
+
+	async fn deliver(node: Forgetful) -> Result<Pending> {
+		fake::client(node, Options::default()).deliver(EXTRINSIC.to_vec(), 7..=70).await
+	}
+
+	#[tokio::test]
+	async fn should_follow_the_first_copy_when_the_second_is_refused_and_a_block_has_it() {
+		let refusals = [
+			(INVALID, "Invalid Transaction: Transaction is outdated"),
+			(INVALID, "Invalid Transaction: Custom error: 17"),
+			(TEMPORARILY_BANNED, "Transaction is temporarily banned"),
+		];
+		for refusal in refusals {
+			let asked = AtomicU32::new(0);
+			let pending = deliver(Forgetful { refusal, takes: true, answers: true, asked });
+			let hash = H256(sp_crypto_hashing::blake2_256(EXTRINSIC));
+			assert_eq!(pending.await.unwrap().hash(), hash);
+		}
+	}
+
+	#[tokio::test]
+	async fn should_report_the_refusal_when_no_block_has_the_transaction() {
+		let refusal = (INVALID, "Invalid Transaction: Transaction is outdated");
+		let node = Forgetful { refusal, takes: false, answers: true, asked: AtomicU32::new(0) };
+		let error = deliver(node).await.map(|_| ()).unwrap_err();
+		assert!(lost_race(&error), "{error}");
+	}
+
+	#[tokio::test]
+	async fn should_not_call_it_a_refusal_when_the_blocks_cannot_be_searched() {
+		let refusal = (INVALID, "Invalid Transaction: Transaction is outdated");
+		let node = Forgetful { refusal, takes: true, answers: false, asked: AtomicU32::new(0) };
+		let error = deliver(node).await.map(|_| ()).unwrap_err();
+		assert!(error.is_temporary() && !lost_race(&error), "{error}");
+	}
+
+	/// A node that has one block, and then goes away or stands still.
+	struct Dying {
+		away: bool,
+		shown: Mutex<bool>,
+		gone: AtomicBool,
+	}
+
+	impl Node for Dying {
+		fn answer(&self, method: &str, params: &Value) -> Result<Value, RpcError> {
+			if self.gone.load(Ordering::Relaxed) && self.away {
+				return Err(RpcError::Client("gone".into()));
+			}
+			match method {
+				"chain_getBlockHash" if params[0] == json!(0) => Ok(json!(H256::zero())),
+				"chain_getBlockHash" => Ok(fake::hash(&params[0])),
+				"chain_getBlock" => Ok(fake::block(BEST, &[4, 0])),
+				_ => panic!("{method} was not expected"),
+			}
+		}
+
+		fn heads(&self) -> Vec<Value> {
+			self.gone.store(true, Ordering::Relaxed);
+			let shown = std::mem::replace(&mut *self.shown.lock().unwrap(), true);
+			if shown { Vec::new() } else { vec![fake::header(BEST)] }
+		}
+
+		fn goes_away(&self) -> bool {
+			self.away
+		}
+	}
+
+	async fn wait(away: bool, finalized: bool) -> Error {
+		let node = Dying { away, shown: Mutex::default(), gone: AtomicBool::default() };
+		let options = Options { block_timeout: Duration::from_secs(2), ..Options::default() };
+		let client = fake::client(node, options);
+		let (hash, extrinsic) = (H256::zero(), EXTRINSIC.to_vec());
+		let pending = Pending { client, hash, extrinsic, valid: BEST..=BEST + 60 };
+		let waited = tokio::time::timeout(Duration::from_secs(30), pending.wait(finalized));
+		waited.await.expect("it ends").map(|_| ()).unwrap_err()
+	}
+
+	#[tokio::test]
+	async fn should_give_up_when_the_node_stays_away() {
+		let error = wait(true, false).await;
+		assert!(matches!(error, Error::Connection { .. }), "{error}");
+	}
+
+	#[tokio::test]
+	async fn should_say_what_stands_still_when_no_more_blocks_come() {
+		assert!(matches!(wait(false, false).await, Error::NoBlocks { seconds: 2 }));
+		assert!(matches!(wait(false, true).await, Error::NoFinality { seconds: 2 }));
+	}
 
 	fn block(number: u32) -> BlockInfo {
 		let hash = |number: u32| H256::from_low_u64_be(number.into());

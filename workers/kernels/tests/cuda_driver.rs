@@ -9,32 +9,13 @@ mod cuda_emulator;
 use std::{
 	path::PathBuf,
 	process::{Command, Output},
-	sync::OnceLock,
 };
 
-use cuda_emulator::build::{compile, kernels, library, CRATE};
+use cuda_emulator::build::{mock, whole_mock};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_io-cuda-check");
 /// Of the test vector of the protocol.
 const COMMITMENT: &str = "0c0dacb15b5860d1767fc8d7ef7983fcb06071e43e04412aa198e17b01ec0470";
-
-fn mock(name: &str, definitions: &[&str]) -> PathBuf {
-	library(name, |to| {
-		let to = to.to_str().unwrap();
-		let objects = [format!("{to}.mock.o"), format!("{to}.kernels.o")];
-		let source = format!("{CRATE}/tests/cuda_mock.c");
-		let fixed = ["-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-O1", "-fPIC", "-c"];
-		let output = [source.as_str(), "-o", &objects[0]];
-		compile("CC", "cc", &[&fixed[..], definitions, &output].concat());
-		kernels(&["-c", "-o", &objects[1]]);
-		compile("CXX", "c++", &["-shared", "-o", to, &objects[0], &objects[1]]);
-	})
-}
-
-fn whole_mock() -> PathBuf {
-	static MOCK: OnceLock<PathBuf> = OnceLock::new();
-	MOCK.get_or_init(|| mock("libio_cuda_mock.so", &[])).clone()
-}
 
 /// What `io-cuda-check` says with this library.
 fn check(library: PathBuf, environment: &[(&str, &str)]) -> (i32, String) {

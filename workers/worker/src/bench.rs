@@ -246,7 +246,7 @@ impl Bench {
 			}
 			if let Some(Suggestion { class, lanes, round_seconds }) = device.suggestion {
 				parts.push(format!(
-					"would enrol as class {class} with {lanes} lanes, a round of {round_seconds:.2} s"
+					"would prove its power in attestation class {class} with {lanes} lanes, a round of {round_seconds:.2} s"
 				));
 			} else if device.problem.is_none() {
 				parts.push("too slow for the classes of the network".into());
@@ -287,7 +287,9 @@ mod tests {
 			}],
 		};
 		let text = bench.to_text();
-		for part in ["A CPU", "avx2", "80 %", "+14 %", "class 0 with 8 lanes", "no driver"] {
+		for part in
+			["A CPU", "avx2", "80 %", "+14 %", "attestation class 0 with 8 lanes", "no driver"]
+		{
 			assert!(text.contains(part), "{part}: {text}");
 		}
 	}

@@ -217,7 +217,7 @@ struct RegisterArgs {
 	/// Address of the operator (SS58 or 0x...)
 	#[arg(long, value_name = "ADDRESS")]
 	operator: String,
-	/// Hardware class
+	/// Hardware class of the jobs that it takes; `io chain classes` lists them. Not the class that `io-worker bench` shows
 	#[arg(long, default_value_t = 0, value_name = "N")]
 	class: u16,
 	/// What one unit costs, in IO, such as 0.001

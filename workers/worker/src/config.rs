@@ -196,6 +196,8 @@ pub struct Run {
 	pub max_seconds: u64,
 	/// How often a run is repeated after a fault of this machine.
 	pub retries: u32,
+	/// Which devices multiply matrices for jobs. The CPU stands in for GPUs that fail; WebAssembly runs on it always.
+	pub devices: DeviceChoice,
 }
 
 /// How devices prove their computing power.
@@ -212,7 +214,7 @@ pub struct Attestation {
 	pub stake_percent: u8,
 }
 
-/// Devices that prove their computing power.
+/// Devices of this machine.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
 #[serde(untagged)]
 pub enum DeviceChoice {
@@ -313,7 +315,23 @@ impl Default for Mesh {
 
 impl Default for Run {
 	fn default() -> Self {
-		Run { max_seconds: 24 * 3600, retries: 2 }
+		Run { max_seconds: 24 * 3600, retries: 2, devices: DeviceChoice::default() }
+	}
+}
+
+impl DeviceChoice {
+	/// What is wrong with it, if anything.
+	fn check(&self) -> Result<(), String> {
+		match self {
+			DeviceChoice::Word(word) if word != "auto" => {
+				Err("must be \"auto\" or a list of devices".into())
+			},
+			DeviceChoice::Word(_) => Ok(()),
+			DeviceChoice::List(list) => list
+				.iter()
+				.try_for_each(|name| devices::check_name(name))
+				.map_err(|e| e.to_string()),
+		}
 	}
 }
 
@@ -391,17 +409,10 @@ impl Config {
 		if self.run.max_seconds == 0 {
 			return Err(bad("run.max_seconds", "must be at least 1"));
 		}
-		match &self.attestation.devices {
-			DeviceChoice::Word(word) if word != "auto" => {
-				return Err(bad("attestation.devices", "must be \"auto\" or a list of devices"));
-			},
-			DeviceChoice::Word(_) => {},
-			DeviceChoice::List(list) => {
-				for name in list {
-					devices::check_name(name)
-						.map_err(|e| bad("attestation.devices", e.to_string()))?;
-				}
-			},
+		for (name, choice) in
+			[("run.devices", &self.run.devices), ("attestation.devices", &self.attestation.devices)]
+		{
+			choice.check().map_err(|problem| bad(name, problem))?;
 		}
 		if self.attestation.threads > MAX_THREADS {
 			return Err(bad("attestation.threads", format!("must be at most {MAX_THREADS}")));

@@ -21,7 +21,7 @@ use crate::{
 	fetch::{self, Fetcher},
 	gateway,
 	journal::{self, Journal},
-	kernel::{CpuDevice, Kernels},
+	kernel::{self, Kernels},
 	keystore::Keys,
 	mesh::{
 		self,
@@ -77,7 +77,7 @@ pub enum Error {
 	/// The engine.
 	#[error("the execution engine does not start: {0}")]
 	Executor(#[from] io_executor::Error),
-	/// A device that proves its power.
+	/// A device that proves its power or multiplies for jobs.
 	#[error(transparent)]
 	Devices(#[from] devices::Error),
 	/// The mesh.
@@ -127,11 +127,13 @@ pub fn make_executor(config: &Config) -> Result<Executor, io_executor::Error> {
 	Executor::new(settings)
 }
 
-/// Makes the kernels on the CPU. Programs that run at the same time share its cores.
-pub fn make_kernels(config: &Config, worker: WorkerKey) -> Kernels {
+/// Makes the kernels on the devices that the settings name. Programs that run at the same time share the CPU's cores.
+pub fn make_kernels(config: &Config, worker: WorkerKey) -> Result<Kernels, Error> {
+	let found = devices::chosen(&config.run.devices, 0)?;
 	let cores = std::thread::available_parallelism().map_or(1, usize::from);
-	let device = CpuDevice::detect(cores / usize::from(config.capacity.max(1)));
-	Kernels::new(Arc::new(device), Products::new(&config.data_dir), worker)
+	let device = kernel::device(&found, cores / usize::from(config.capacity.max(1)));
+	tracing::info!(device = device.name(), "products of matrices are computed on");
+	Ok(Kernels::new(device, Products::new(&config.data_dir), worker))
 }
 
 /// Makes the part that proves computing power, as the settings describe it.
@@ -145,7 +147,7 @@ fn make_attester(config: &Config, keys: Keys) -> Result<Attester, Error> {
 		tracing::error!("the journal of attestation was damaged; set aside: {damage}");
 	}
 	// Without them there is nothing to leave with, but audits of what was committed to are still answered.
-	let found = match devices::chosen(&config.attestation) {
+	let found = match devices::chosen(&config.attestation.devices, config.attestation.threads) {
 		Ok(found) => found,
 		Err(error) if !config.attestation.enabled => {
 			tracing::warn!(%error, "a device is left out");
@@ -211,7 +213,7 @@ pub async fn run(config: Config, keys: Keys) -> Result<(), Error> {
 	}
 
 	let attester = make_attester(&config, keys.clone())?;
-	let kernels = make_kernels(&config, keys.worker());
+	let kernels = make_kernels(&config, keys.worker())?;
 	let (capacity, run) = (config.capacity, config.run.clone());
 	let runner =
 		Runner::new(executor, kernels, keys.clone(), store.clone(), fetcher, capacity, run);

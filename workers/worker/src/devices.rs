@@ -1,4 +1,4 @@
-//! The devices of this machine: the CPU and the GPUs, and which of them prove their power.
+//! The devices of this machine: the CPU and the GPUs, and which of them prove their power and multiply for jobs.
 
 use io_kernels::{
 	Cpu, DeviceInfo, DeviceKind, Kernel,
@@ -8,7 +8,7 @@ use io_primitives::attestation::{DeviceIndex, MAX_DEVICES};
 
 use crate::{
 	attest::device::{Device, Engine},
-	config::{Attestation, DeviceChoice},
+	config::DeviceChoice,
 };
 
 /// Index of the CPU on chain; GPUs come after it, in the driver's order.
@@ -107,9 +107,9 @@ pub fn all(threads: usize) -> Vec<Found> {
 	io_kernels::devices().into_iter().map(|info| Found { info, threads }).collect()
 }
 
-/// The devices that the owner chose.
-pub fn chosen(settings: &Attestation) -> Result<Vec<Found>, Error> {
-	choose(all(settings.threads), &settings.devices)
+/// The devices that the owner chose. `threads` as for [`all`].
+pub fn chosen(choice: &DeviceChoice, threads: usize) -> Result<Vec<Found>, Error> {
+	choose(all(threads), choice)
 }
 
 fn choose(all: Vec<Found>, choice: &DeviceChoice) -> Result<Vec<Found>, Error> {
@@ -175,7 +175,7 @@ mod tests {
 
 	#[test]
 	fn should_have_a_device_when_it_is_left_to_us() {
-		let found = chosen(&Attestation::default()).unwrap();
+		let found = chosen(&DeviceChoice::default(), 0).unwrap();
 		let device = found[0].device().unwrap();
 		assert!(!device.name.is_empty() && device.memory > 0);
 	}

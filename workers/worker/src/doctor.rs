@@ -16,7 +16,8 @@ use sp_core::H256;
 use crate::{
 	attest::status::rate,
 	config::{Config, MIB},
-	content, daemon, devices,
+	content, daemon,
+	devices::{self, Found},
 	journal::{self, Journal},
 	keystore::{self, PassphraseSource, PublicKeys},
 	net::bind,
@@ -228,22 +229,40 @@ fn engine(config: &Config, report: &mut Report) {
 
 fn devices(config: &Config, report: &mut Report) {
 	let what = "devices";
-	let uses_gpus = match devices::chosen(&config.attestation) {
+	let names = |found: &[Found]| -> Vec<String> {
+		found.iter().map(|d| format!("{} ({})", d.key(), d.name())).collect()
+	};
+	let has_gpus = |found: &[Found]| found.iter().any(|d| d.info.kind == DeviceKind::Cuda);
+	let proves = match devices::chosen(&config.attestation.devices, config.attestation.threads) {
+		Ok(found) if found.is_empty() => {
+			report.warn(what, "none proves its power", "set attestation.devices");
+			false
+		},
 		Ok(found) => {
-			let names: Vec<String> =
-				found.iter().map(|d| format!("{} ({})", d.key(), d.name())).collect();
-			if names.is_empty() {
-				report.warn(what, "none proves its power", "set attestation.devices");
-			} else {
-				report.ok(what, names.join(", "));
-			}
-			found.iter().any(|d| d.info.kind == DeviceKind::Cuda)
+			report.ok(what, names(&found).join(", "));
+			has_gpus(&found)
 		},
 		Err(error) => {
 			report.fail(what, error.to_string(), "correct attestation.devices");
 			true
 		},
 	};
+	let what = "devices for products";
+	let multiplies = match devices::chosen(&config.run.devices, 0) {
+		Ok(found) if has_gpus(&found) => {
+			report.ok(what, format!("{}; the CPU stands in", names(&found).join(", ")));
+			true
+		},
+		Ok(_) => {
+			report.ok(what, "cpu");
+			false
+		},
+		Err(error) => {
+			report.fail(what, error.to_string(), "correct run.devices");
+			true
+		},
+	};
+	let uses_gpus = proves || multiplies;
 	let what = "CUDA driver";
 	match driver_status() {
 		Ok(DriverInfo { version, devices }) => {

@@ -4,6 +4,8 @@
 //! What depends on the job alone is a result, the same on every machine: also that the input does not have the roots or commitments
 //! that the job names ([`INPUT_MISMATCH`]), or that the job allows too little memory. What depends on this machine is a [`Failure`].
 
+mod gpu;
+
 use std::{
 	fs::{self, File},
 	io::{BufReader, Write},
@@ -19,13 +21,13 @@ use io_executor::{
 	exit_code::{INPUT_MISMATCH, MEMORY_LIMIT, OUTPUT_LIMIT},
 	pack_output,
 };
-use io_kernels::{Cancel, Cpu, Dims, Layout};
+use io_kernels::{Cancel, Cpu, DeviceKind, Dims, Layout};
 use io_primitives::{
 	FUEL_PER_UNIT, JobId, JobSpec, Kernel, OPS_PER_UNIT, Program, Verification, WorkerKey,
 };
 use sp_core::H256;
 
-use crate::{attest::product::Products, config::MIB, runner::Failure};
+use crate::{attest::product::Products, config::MIB, devices::Found, runner::Failure};
 
 /// Units of a result for which nothing was computed.
 const IDLE_UNITS: u64 = 1;
@@ -50,6 +52,41 @@ pub trait Device: Send + Sync {
 		product: &mut [i32],
 		control: &Control,
 	) -> Result<(), Failure>;
+
+	/// A product that it said was right is wrong.
+	fn distrust(&self) {}
+}
+
+/// The device that multiplies for jobs: of the devices that were found the GPUs, for which the CPU stands in, with so many threads
+/// for one product.
+pub fn device(found: &[Found], threads: usize) -> Arc<dyn Device> {
+	let cpu = CpuDevice::detect(threads);
+	let gpus: Vec<_> = found
+		.iter()
+		.filter(|found| found.info.kind == DeviceKind::Cuda)
+		.filter_map(|found| {
+			let number = u32::try_from(found.info.index).ok()?;
+			Some(gpu::Gpu::cuda(number, found.info.name.clone()))
+		})
+		.collect();
+	if gpus.is_empty() { Arc::new(cpu) } else { Arc::new(gpu::Gpus::new(gpus, cpu)) }
+}
+
+/// Does `work` while it is watched whether the execution is called off, which then pulls `cancel`.
+fn called_off_with<T>(control: &Control, cancel: &Cancel, work: impl FnOnce() -> T) -> T {
+	thread::scope(|scope| {
+		let (alive, ended) = mpsc::channel::<()>();
+		// It ends when this thread drops its side of the channel, in whatever way that happens.
+		scope.spawn(move || {
+			while ended.recv_timeout(TICK) == Err(mpsc::RecvTimeoutError::Timeout) {
+				if control.is_cancelled() {
+					cancel.cancel();
+				}
+			}
+		});
+		let _alive = alive;
+		work()
+	})
 }
 
 /// Tells how much of a product is done, as programs do: in fuel, the whole of it being that of the product's units.
@@ -112,17 +149,7 @@ impl Device for CpuDevice {
 		let row_ops = 2 * k as u64 * n as u64;
 		let rows = (BLOCK_OPS / row_ops.max(1)).max(BLOCK_ROWS) as usize;
 		let mut progress = Progress::new(dims, control);
-		thread::scope(|scope| {
-			let (alive, ended) = mpsc::channel::<()>();
-			// It ends when this thread drops its side of the channel, in whatever way that happens.
-			scope.spawn(move || {
-				while ended.recv_timeout(TICK) == Err(mpsc::RecvTimeoutError::Timeout) {
-					if control.is_cancelled() {
-						cancel.cancel();
-					}
-				}
-			});
-			let _alive = alive;
+		called_off_with(control, &cancel, || {
 			let blocks = left.chunks(rows * k).zip(product.chunks_mut(rows * n));
 			for (left, product) in blocks {
 				if control.is_cancelled() {
@@ -276,10 +303,13 @@ impl Kernels {
 		going_on(control)?;
 		match input.wrong_entry(&product)? {
 			None => Ok(product),
-			Some((row, column)) => Err(Failure::Device(format!(
-				"{} computed a wrong entry in row {row}, column {column}: is its memory damaged?",
-				self.device.name()
-			))),
+			Some((row, column)) => {
+				self.device.distrust();
+				Err(Failure::Device(format!(
+					"{} computed a wrong entry in row {row}, column {column}: is its memory damaged?",
+					self.device.name()
+				)))
+			},
 		}
 	}
 

@@ -254,8 +254,10 @@ impl Gpu for CudaGpu {
 	fn upload(&self, queue: Queue, from: &[u8], to: Place<'_, CudaMemory>) -> Result<(), GpuError> {
 		self.context.enter()?;
 		let mut slice = to.memory.buffer.index(range(to, from.len())?);
-		// SAFETY: the driver copies pageable memory, such as any slice, before it returns.
+		// SAFETY: `from` lives until the copy is done, which is waited for: the driver only *might* have taken pageable memory
+		// when it returns ("API synchronization behavior" of CUDA's driver API).
 		unsafe { slice.async_copy_from(from, self.stream(queue)) }
+			.and(self.stream(queue).synchronize())
 			.map_err(|error| failed("a copy to it", error))
 	}
 
@@ -267,8 +269,9 @@ impl Gpu for CudaGpu {
 	) -> Result<(), GpuError> {
 		self.context.enter()?;
 		let slice = from.memory.buffer.index(range(from, to.len())?);
-		// SAFETY: the driver returns when pageable memory, such as any slice, is filled.
+		// SAFETY: `to` lives until the copy is done, which is waited for, as above.
 		unsafe { slice.async_copy_to(to, self.stream(queue)) }
+			.and(self.stream(queue).synchronize())
 			.map_err(|error| failed("a copy from it", error))
 	}
 

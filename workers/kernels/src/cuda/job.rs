@@ -28,23 +28,40 @@ impl<G: Gpu> CudaMatMul<G> {
 		b: &[i8],
 		layout: Layout,
 	) -> Result<Vec<i32>, GpuError> {
-		let (m, k, n) = (dims.m(), dims.k(), dims.n());
-		dims.check(a.len(), b.len(), m * n)?;
-		let mut c = try_vec(m * n)?;
-		if m > 0 && k > 0 && n > 0 {
-			self.release();
-			self.multiply(dims, a, b, layout, &mut c)?;
-		}
+		let mut c = try_vec(dims.m() * dims.n())?;
+		self.matmul_i8_into(dims, (a, b), layout, &mut c, &mut |_| ())?;
 		Ok(c)
+	}
+
+	/// [`Self::matmul_i8`] into memory that is there, which holds anything after an error. `done` hears of each panel how
+	/// many int8 operations it took.
+	///
+	/// # Errors
+	/// As [`Self::matmul_i8`].
+	pub fn matmul_i8_into(
+		&mut self,
+		dims: Dims,
+		factors: (&[i8], &[i8]),
+		layout: Layout,
+		c: &mut [i32],
+		done: &mut dyn FnMut(u128),
+	) -> Result<(), GpuError> {
+		dims.check(factors.0.len(), factors.1.len(), c.len())?;
+		if dims.m() == 0 || dims.k() == 0 || dims.n() == 0 {
+			c.fill(0);
+			return Ok(());
+		}
+		self.release();
+		self.multiply(dims, factors, layout, c, done)
 	}
 
 	fn multiply(
 		&mut self,
 		dims: Dims,
-		a: &[i8],
-		b: &[i8],
+		factors: (&[i8], &[i8]),
 		layout: Layout,
 		c: &mut [i32],
+		done: &mut dyn FnMut(u128),
 	) -> Result<(), GpuError> {
 		let (m, n) = (dims.m(), dims.n());
 		let number = |side: usize| u32::try_from(side).map_err(|_| Error::TooLarge(m, n));
@@ -58,7 +75,7 @@ impl<G: Gpu> CudaMatMul<G> {
 			c: self.gpu.allocate(plan.c_bytes(&task))?,
 		};
 		// Freed when the GPU has settled.
-		self.settled(|device| device.panels(dims, a, b, layout, &plan, &on_gpu, c))
+		self.settled(|device| device.panels(dims, factors, layout, &plan, &on_gpu, c, done))
 	}
 
 	/// Multiplies panel by panel.
@@ -66,12 +83,12 @@ impl<G: Gpu> CudaMatMul<G> {
 	fn panels(
 		&self,
 		dims: Dims,
-		a: &[i8],
-		b: &[i8],
+		(a, b): (&[i8], &[i8]),
 		layout: Layout,
 		plan: &Plan,
 		on_gpu: &OnGpu<G::Memory>,
 		c: &mut [i32],
+		done: &mut dyn FnMut(u128),
 	) -> Result<(), GpuError> {
 		let (m, k, n) = (dims.m(), dims.k(), dims.n());
 		let [row_step, column_step] = [plan.rows, plan.columns].map(|side| side as usize);
@@ -110,6 +127,7 @@ impl<G: Gpu> CudaMatMul<G> {
 						*to = i32::from_le_bytes(*entry);
 					}
 				}
+				done(2 * (rows * columns) as u128 * k as u128);
 			}
 		}
 		Ok(())

@@ -4,12 +4,12 @@ use std::{
 	env, fs,
 	path::{Path, PathBuf},
 	process::{self, Command},
-	sync::{Mutex, PoisonError},
+	sync::{Mutex, OnceLock, PoisonError},
 	time::SystemTime,
 };
 
-/// Folder of the crate.
-pub const CRATE: &str = env!("CARGO_MANIFEST_DIR");
+/// Folder of `io-kernels`, seen from each of the crates beside it whose tests use this.
+pub const CRATE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../kernels");
 
 fn changed(path: &Path) -> Option<SystemTime> {
 	fs::metadata(path).and_then(|metadata| metadata.modified()).ok()
@@ -49,4 +49,24 @@ pub fn kernels(arguments: &[&str]) {
 	// Fibers jump from one stack to another, which fortified functions refuse.
 	let fixed = ["-std=c++17", "-O2", "-U_FORTIFY_SOURCE", "-fPIC", &source];
 	compile("CXX", "c++", &[&warnings[..], &fixed, arguments].concat());
+}
+
+/// A CUDA driver that runs the kernels on this CPU, with these definitions for the compiler.
+pub fn mock(name: &str, definitions: &[&str]) -> PathBuf {
+	library(name, |to| {
+		let to = to.to_str().unwrap();
+		let objects = [format!("{to}.mock.o"), format!("{to}.kernels.o")];
+		let source = format!("{CRATE}/tests/cuda_mock.c");
+		let fixed = ["-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-O1", "-fPIC", "-c"];
+		let output = [source.as_str(), "-o", &objects[0]];
+		compile("CC", "cc", &[&fixed[..], definitions, &output].concat());
+		kernels(&["-c", "-o", &objects[1]]);
+		compile("CXX", "c++", &["-shared", "-o", to, &objects[0], &objects[1]]);
+	})
+}
+
+/// A CUDA driver that works.
+pub fn whole_mock() -> PathBuf {
+	static MOCK: OnceLock<PathBuf> = OnceLock::new();
+	MOCK.get_or_init(|| mock("libio_cuda_mock.so", &[])).clone()
 }

@@ -1,6 +1,6 @@
 //! Products of matrices: what the chain gets to verify.
 
-use std::{fs, time::Duration};
+use std::{ffi::OsString, fs, time::Duration};
 
 use codec::Encode;
 use io_client::matmul::{self, Input, npy};
@@ -15,6 +15,7 @@ use sp_core::H256;
 
 use crate::{
 	chain::{self, Chain, GENESIS},
+	cuda::whole_mock,
 	machine::{Machine, get, post},
 	server::{Manner, Server},
 };
@@ -22,7 +23,13 @@ use crate::{
 const PARA: u32 = 2000;
 
 fn set_up() -> (Server, Machine, Chain) {
+	set_up_with(&[])
+}
+
+/// The same, with these variables in the worker's environment.
+fn set_up_with(environment: &[(&'static str, OsString)]) -> (Server, Machine, Chain) {
 	let (server, mut machine) = (Server::start(), Machine::new());
+	machine.environment = environment.to_vec();
 	let config = fs::read_to_string(machine.config()).unwrap();
 	fs::write(machine.config(), format!("{config}\n[attestation]\nenabled = false\n")).unwrap();
 	machine.start();
@@ -186,4 +193,33 @@ fn should_decline_when_the_job_cannot_be_what_it_says() {
 	chain.draw(7, short);
 	chain.blocks_until(&machine, "decline", |chain| chain.declined.contains(&7));
 	assert_eq!(server.requests(), 0);
+}
+
+#[test]
+fn should_compute_on_the_gpu_when_there_is_one() {
+	let driver = whole_mock().into_os_string();
+	let (server, machine, mut chain) = set_up_with(&[("IO_LIBCUDA", driver)]);
+	let input = input();
+	let verification = input.disputable(10).unwrap();
+	chain.draw(7, spec(&server, &input, verification));
+	chain.blocks_until(&machine, "reveal", |chain| chain.revealed.contains_key(&7));
+	check(&chain, &input, &verification);
+	let log = machine.log();
+	assert!(log.contains("a product was computed") && log.contains("Mock GPU"), "{log}");
+}
+
+#[test]
+fn should_compute_on_the_cpu_when_the_gpu_breaks() {
+	let driver = whole_mock().into_os_string();
+	for fault in ["illegal:1", "oom:1", "wrong:gemm_mma_i32"] {
+		let environment = [("IO_LIBCUDA", driver.clone()), ("IO_MOCK_FAULT", fault.into())];
+		let (server, machine, mut chain) = set_up_with(&environment);
+		let input = input();
+		let verification = input.disputable(10).unwrap();
+		chain.draw(7, spec(&server, &input, verification));
+		chain.blocks_until(&machine, "reveal", |chain| chain.revealed.contains_key(&7));
+		check(&chain, &input, &verification);
+		let log = machine.log();
+		assert!(log.contains("a product is computed elsewhere"), "{fault}: {log}");
+	}
 }

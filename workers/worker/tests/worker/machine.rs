@@ -1,6 +1,7 @@
 //! A machine with the real worker on it.
 
 use std::{
+	ffi::OsString,
 	fs,
 	hash::{BuildHasher, RandomState},
 	path::PathBuf,
@@ -28,6 +29,8 @@ pub(crate) struct Machine {
 	pub(crate) gateway: u16,
 	pub(crate) content: u16,
 	pub(crate) flags: Vec<String>,
+	/// Variables of the worker's environment.
+	pub(crate) environment: Vec<(&'static str, OsString)>,
 	child: Option<Child>,
 }
 
@@ -51,6 +54,7 @@ impl Machine {
 			gateway: free_port(),
 			content: free_port(),
 			flags: Vec::new(),
+			environment: Vec::new(),
 			child: None,
 			folder,
 		};
@@ -75,6 +79,7 @@ impl Machine {
 			.arg("--data-dir")
 			.arg(&self.data)
 			.args(arguments)
+			.envs(self.environment.iter().map(|(name, value)| (name, value)))
 			.stdin(Stdio::null());
 		command
 	}

@@ -3,6 +3,10 @@
 
 mod attest;
 mod chain;
+// A CUDA driver without a GPU. Its own crate uses all of it.
+#[allow(dead_code, unreachable_pub)]
+#[path = "../../../kernels/tests/cuda_emulator/build.rs"]
+mod cuda;
 mod faults;
 mod fetching;
 mod kernels;
