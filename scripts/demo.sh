@@ -9,11 +9,17 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 source "$ROOT/scripts/devnet.sh"
+usage() { sed -n '2,/^set /p' "$ROOT/scripts/demo.sh" | sed '$d; s/^# \{0,1\}//'; }
 DEVNET_MESH=true
-if [ "${1:-}" = --http ]; then
+case "${1:-}" in
+--http)
 	DEVNET_MESH=false
 	shift
-fi
+	;;
+-h | --help) usage; exit 0 ;;
+esac
+case "${1:-}" in -*) usage >&2; exit 2 ;; esac
+[ $# -le 1 ] || { usage >&2; exit 2; }
 OUTPUT="$(cd "$CALLED_FROM" && realpath -m "${1:-$ROOT/demo-output}")"
 # The demo is about one job, and measures how long that takes.
 DEVNET_ATTESTATION=false

@@ -408,7 +408,10 @@ impl Chain {
 		let name = format!("{}.{}", call.pallet_name(), call.call_name());
 		let work = async {
 			let mut client = self.api.transactions().await?;
-			let progress = client.sign_and_submit_then_watch_default(call, signer).await?;
+			// On a dev chain every block is final at once, and the pool may not know the newest yet, from which subxt would
+			// let a mortal transaction count.
+			let params = PolkadotExtrinsicParamsBuilder::new().immortal().build();
+			let progress = client.sign_and_submit_then_watch(call, signer, params).await?;
 			let block = progress.wait_for_finalized().await?;
 			let success = block.wait_for_success().await?;
 			let mut events = Vec::new();

@@ -77,7 +77,8 @@ struct Candidate<AccountId> {
 }
 
 impl<T: Config> Pallet<T> {
-	/// Looks for workers for all replicas that need one. Returns for how many it looked.
+	/// Looks for workers for all replicas that need one. Returns for how many it looked: none, if the beacon is too old
+	/// or the class has no workers.
 	pub(crate) fn draw(id: JobId, job: &mut Job<T::AccountId>, now: BlockNumber) -> u32 {
 		// What was fixed before the beacon was known cannot have been chosen to suit it.
 		let Some(beacon) = T::Randomness::beacon().filter(|b| b.since > job.fixed_at) else {
@@ -93,9 +94,13 @@ impl<T: Config> Pallet<T> {
 		job: &mut Job<T::AccountId>,
 		now: BlockNumber,
 	) -> u32 {
+		let count = ClassCount::<T>::get(job.class);
+		if count == 0 {
+			return 0;
+		}
 		let wanted: Vec<ReplicaId> = job.wanted().collect();
 		for replica in &wanted {
-			Self::draw_replica(id, job, *replica, beacon, now);
+			Self::draw_replica(id, job, *replica, count, beacon, now);
 		}
 		wanted.len() as u32
 	}
@@ -104,10 +109,10 @@ impl<T: Config> Pallet<T> {
 		id: JobId,
 		job: &mut Job<T::AccountId>,
 		replica: ReplicaId,
+		count: u32,
 		beacon: &Beacon,
 		now: BlockNumber,
 	) {
-		let count = ClassCount::<T>::get(job.class);
 		let attempt = job.replicas.get(usize::from(replica)).map_or(0, |r| r.attempt);
 		let mut lot = Lot::new(beacon, id, replica, attempt, now);
 		let mut candidates: Vec<_> = lot

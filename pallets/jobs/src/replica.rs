@@ -92,7 +92,12 @@ impl<T: Config> Pallet<T> {
 					if may_draw {
 						may_draw = false;
 						let looked = Self::draw(id, job, now);
-						weight.saturating_accrue(T::WeightInfo::service_draw(looked));
+						weight.saturating_accrue(if looked > 0 {
+							T::WeightInfo::service_draw(looked)
+						} else {
+							// The beacon was read, and perhaps the number of workers.
+							T::WeightInfo::poll_slot()
+						});
 						job.refresh(now);
 					} else if job.vacancy_over(now) {
 						job.drop_vacant();

@@ -10,7 +10,7 @@ use io_primitives::{
 
 use crate::{
 	types::{Job, OperatorSummary, WorkerSummary},
-	Config, Heartbeats, Jobs, Outcomes, Pallet, Profiles, Specs, Workers,
+	Config, Heartbeats, Jobs, Outcomes, Pallet, Profiles, Specs, Workers, WorkersOf,
 };
 
 /// Jobs on one page of `open_jobs`.
@@ -128,26 +128,30 @@ impl<T: Config> Pallet<T> {
 		}
 	}
 
+	/// Looks at all numbers of jobs, but only at as many jobs as the page and those before it need, one after the other.
 	pub(crate) fn open_jobs_of(class: ClassId, page: u32) -> Vec<JobView<T::AccountId>> {
-		let mut open: Vec<_> = Jobs::<T>::iter()
+		let mut ids: Vec<_> = Jobs::<T>::iter_keys().collect();
+		ids.sort_unstable();
+		ids.into_iter()
+			.filter_map(|id| Some((id, Jobs::<T>::get(id)?)))
 			.filter(|(_, job)| job.class == class && job.state == JobState::Open)
-			.collect();
-		open.sort_by_key(|(id, _)| *id);
-		open.into_iter()
 			.skip((page as usize).saturating_mul(PAGE as usize))
 			.take(PAGE as usize)
 			.map(|(id, job)| Self::view_of(id, job))
 			.collect()
 	}
 
+	/// Looks at workers until all of the operator's are found. How many it can have is bounded by its stake and deposits.
 	pub(crate) fn summary_of(operator: &T::AccountId) -> OperatorSummary {
 		let now = Self::now();
+		let count = WorkersOf::<T>::get(operator) as usize;
 		OperatorSummary {
 			is_operator: T::Bonding::is_operator(operator),
 			free_bond: T::Bonding::free(operator),
 			locked_bond: T::Bonding::locked(operator),
 			workers: Workers::<T>::iter()
 				.filter(|(_, info)| info.operator == *operator)
+				.take(count)
 				.map(|(worker, info)| WorkerSummary {
 					worker,
 					class: info.class,

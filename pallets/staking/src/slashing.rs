@@ -51,11 +51,14 @@ impl<T: Config> Pallet<T> {
 		frame_support::ensure!(!Offences::<T>::contains_key(offence), Error::<T>::DuplicateOffence);
 		let mut ledger = Ledgers::<T>::get(&operator).ok_or(Error::<T>::NotOperator)?;
 		let mut position = Positions::<T>::get(&operator, &operator);
+		let chunks = position.as_ref().map_or(0, |position| position.unbonding.len());
 		let Taken { amount, own, parts } =
 			Self::take(&operator, &mut ledger, position.as_mut(), since, amount);
 		if amount == 0 {
 			return Ok(0);
 		}
+		// Bringing the operator's hold in line looks at all that it unbonds, of which it has nothing in benchmarks.
+		Self::add_weight(T::WeightInfo::poll_skip().saturating_mul(chunks.saturated_into()));
 
 		let mut queue = Queue::<T>::get();
 		let due = Self::now().saturating_add(T::SlashDefer::get());
@@ -192,12 +195,14 @@ impl<T: Config> Pallet<T> {
 		}
 	}
 
-	/// Pays the harmed party and burns the rest. The money is still in many holds, from which it is burnt when they are
-	/// brought in line; so what the harmed party gets is minted.
+	/// Pays the harmed party, at most half of the slash and no more than the operator lost alone, and burns the rest. The
+	/// money is still in many holds, from which it is burnt when they are brought in line; so what the harmed party gets is
+	/// minted.
 	pub(crate) fn settle_slash(id: SlashId, slash: PendingSlash<T::AccountId>) {
-		let PendingSlash { operator, amount, harmed, offence, .. } = slash;
+		let PendingSlash { operator, amount, own, harmed, offence, .. } = slash;
 		let paid = harmed.map_or(0, |(who, most)| {
-			let part = most.min(amount / 2);
+			// No more than the operator lost alone: who is harmed by arrangement must not be paid by delegators.
+			let part = most.min(amount / 2).min(own);
 			if part == 0 {
 				return 0;
 			}

@@ -430,7 +430,7 @@ pub struct PendingSlash<AccountId> {
 	pub own: Balance,
 	/// What of it was leaving or had been moved, by eras.
 	pub parts: BoundedVec<SlashPart, ConstU32<MAX_SLASH_PARTS>>,
-	/// Who gets up to half of it, and how much at most.
+	/// Who gets up to half of it, but no more than `own`, and how much at most.
 	pub harmed: Option<(AccountId, Balance)>,
 	/// Why.
 	pub reason: OffenceReason,

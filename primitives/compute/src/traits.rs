@@ -113,7 +113,7 @@ pub struct Offence<AccountId> {
 	pub amount: Balance,
 	/// Why.
 	pub reason: OffenceReason,
-	/// Who gets a part of it, and how much at most; at most half of what is taken.
+	/// Who gets a part of it, and how much at most; at most half of what is taken, and what the operator loses alone.
 	pub harmed: Option<(AccountId, Balance)>,
 }
 

@@ -1,9 +1,11 @@
 //! Emergency brakes. Root pulls them; nobody can buy them.
 //!
-//! * Safe mode stops everything but what is listed here: the inherents without which no block is valid, the way out of
-//!   safe mode, what workers do for jobs that run already, and the payment of relays that carry their data. Nobody can then
-//!   submit a job or move money otherwise, but running jobs are settled, so that a pause slashes no honest worker and lets no
-//!   receipt grow too old.
+//! * Safe mode stops all transactions but what is listed here: the inherents without which no block is valid, the way out
+//!   of safe mode, what workers do for jobs that run already, what has to be proven or disputed in time, and the payment of
+//!   relays that carry their data. Nobody can then submit a job or move money otherwise, but running jobs are settled and
+//!   audits answered, so that a pause slashes no honest worker and lets no receipt grow too old.
+//!   Messages of other chains are executed all the same, only calls in them are filtered: who is elsewhere, a sibling chain or
+//!   one of its accounts, can still move what its own account here has.
 //! * A transaction pause stops single calls. Anything can be paused but the inherents and the brakes themselves. Who
 //!   pauses calls of workers must cancel the slashes that follow.
 
@@ -32,6 +34,7 @@ pub struct SafeModeWhitelist;
 
 impl Contains<RuntimeCall> for SafeModeWhitelist {
 	fn contains(call: &RuntimeCall) -> bool {
+		use pallet_io_attestation::Call as Attestation;
 		use pallet_io_jobs::Call as Jobs;
 		use pallet_io_mesh::Call as Mesh;
 		match call {
@@ -48,6 +51,12 @@ impl Contains<RuntimeCall> for SafeModeWhitelist {
 				| Jobs::commit { .. }
 				| Jobs::reveal { .. }
 				| Jobs::poke { .. },
+			) => true,
+			// The deadlines of audits and trials go on.
+			RuntimeCall::IoAttestation(
+				Attestation::reveal { .. }
+				| Attestation::settle_product { .. }
+				| Attestation::dispute { .. },
 			) => true,
 			RuntimeCall::IoMesh(Mesh::claim { .. } | Mesh::report { .. }) => true,
 			_ => false,

@@ -56,8 +56,8 @@ impl frame_support::weights::WeightToFee for WeightToFee {
 	}
 }
 
-/// Half of each fee goes to the treasury, half to the pot from which collators are paid. Tips go to the author of the
-/// block alone: it is the author whom they ask for a favour.
+/// Half of each fee goes to the treasury, half to the author of the block. Tips go to the author alone: it is the author
+/// whom they ask for a favour.
 pub struct DealWithFees;
 
 impl DealWithFees {

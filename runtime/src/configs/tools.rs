@@ -74,28 +74,40 @@ pub enum ProxyType {
 	#[default]
 	#[codec(index = 0)]
 	Any,
-	/// Everything that moves no money to others. Jobs cannot be submitted, since they pay others.
+	/// Everything that moves no money to others. Jobs cannot be submitted, since they pay others, and stake cannot be
+	/// delegated, since it earns for others and answers for what they do.
 	#[codec(index = 1)]
 	NonTransfer,
 	/// Refuse announced calls.
 	#[codec(index = 2)]
 	CancelProxy,
-	/// Manage stake, workers and relays of an operator, so that its cold key stays cold. Budgets for relays cannot be raised,
-	/// since they pay others.
+	/// Manage own stake, workers and relays of an operator, so that its cold key stays cold. Budgets for relays cannot be
+	/// raised, since they pay others, and stake cannot be delegated: the proxy could have a pool of its own.
 	#[codec(index = 3)]
 	Operator,
 }
 
-/// Calls that manage stake, workers and relays of an operator and move no money to others.
+/// Calls that manage own stake, workers and relays of an operator and move no money to others.
 fn manages_operator(call: &RuntimeCall) -> bool {
+	use pallet_io_staking::Call as Staking;
 	matches!(
 		call,
-		RuntimeCall::IoStaking(..)
-			| RuntimeCall::IoJobs(
-				pallet_io_jobs::Call::register_worker { .. }
-					| pallet_io_jobs::Call::update_worker { .. }
-					| pallet_io_jobs::Call::retire_worker { .. }
-			) | RuntimeCall::IoMesh(
+		RuntimeCall::IoStaking(
+			Staking::register_operator { .. }
+				| Staking::bond_extra { .. }
+				| Staking::unbond { .. }
+				| Staking::withdraw { .. }
+				| Staking::apply_slash { .. }
+				| Staking::candidate { .. }
+				| Staking::back { .. }
+				| Staking::set_commission { .. }
+				| Staking::settle { .. }
+				| Staking::claim { .. }
+		) | RuntimeCall::IoJobs(
+			pallet_io_jobs::Call::register_worker { .. }
+				| pallet_io_jobs::Call::update_worker { .. }
+				| pallet_io_jobs::Call::retire_worker { .. }
+		) | RuntimeCall::IoMesh(
 			pallet_io_mesh::Call::register_relay { .. }
 				| pallet_io_mesh::Call::update_relay { .. }
 				| pallet_io_mesh::Call::unregister_relay { .. }

@@ -8,6 +8,7 @@ mod limits;
 mod market;
 mod mesh;
 mod messages;
+mod proxies;
 mod randomness;
 mod shielded;
 mod support;

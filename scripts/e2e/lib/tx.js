@@ -62,7 +62,9 @@ export async function send(chain, call, signer) {
 			unsubscribe?.();
 		};
 		call
-			.signAndSend(signer, { nonce }, (update) => {
+			// Immortal: on a dev chain every block is final at once, and the pool may not know the newest yet, from which a
+			// mortal transaction would count.
+			.signAndSend(signer, { nonce, era: 0 }, (update) => {
 				pooled();
 				// A development chain finalises at once, and then says only that.
 				if (update.status.isInBlock || update.status.isFinalized) {

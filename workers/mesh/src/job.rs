@@ -64,7 +64,7 @@ pub enum Body {
 	},
 }
 
-/// Handles messages. Called once for each.
+/// Handles messages. Called once for each that a peer says; one that comes over two lanes may come from two peers.
 #[async_trait]
 pub trait Jobs: std::fmt::Debug + Send + Sync + 'static {
 	/// Takes a message.

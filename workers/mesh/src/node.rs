@@ -27,7 +27,7 @@ use crate::{
 /// Time that what is being served gets to end when the node ends.
 const FAREWELL: Duration = Duration::from_secs(10);
 
-/// Who a peer is to us, whichever of its endpoints it comes from: in practice an account or a worker's key.
+/// Who a peer is to us: in practice an account or a worker's key, whichever of its endpoints it comes from, or an endpoint itself.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Peer(pub [u8; 32]);
 

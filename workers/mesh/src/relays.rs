@@ -12,6 +12,9 @@ use io_primitives::{
 
 use crate::EndpointId;
 
+/// What a relay says to an endpoint that it does not know.
+pub const NOT_REGISTERED: &str = "this endpoint is not registered";
+
 /// A relay as the list has it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ListedRelay {

@@ -34,6 +34,8 @@ const SUSPICION: Duration = Duration::from_secs(5);
 const DIAL: Duration = Duration::from_secs(5);
 /// Pause before the first and before later dials of a lost lane.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+/// A link that lived so long was a success: after its end the first pause is the short one again.
+const STEADY: Duration = Duration::from_secs(3);
 
 /// Settings of a session.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -157,7 +159,7 @@ impl Lane {
 		loop {
 			match tokio::time::timeout(DIAL, self.dial()).await {
 				Ok(Ok(link)) => {
-					backoff = BACKOFF.0;
+					let since = Instant::now();
 					generation += 1;
 					self.metrics.links.get_or_create(&label).inc();
 					let old =
@@ -166,12 +168,22 @@ impl Lane {
 					if let Some(old) = old {
 						old.link.close("replaced by a newer link");
 					}
-					tokio::select! {
-						() = link.closed() => {},
+					let stranded = tokio::select! {
+						() = link.closed() => false,
+						() = self.stranded(&*link) => true,
+					};
+					// A peer that ends every link at once is not to be dialed all the time.
+					if since.elapsed() >= STEADY {
+						backoff = BACKOFF.0;
+					}
+					if stranded {
 						// Its congestion control has backed off during the outage: a new link is faster than the old one recovers.
-						() = self.stranded(&*link) => continue,
+						continue;
 					}
 					self.link.send_replace(None);
+					if let Some(why) = link.ended() {
+						*lock(&self.last_error) = why;
+					}
 				},
 				Ok(Err(error)) => *lock(&self.last_error) = error.to_string(),
 				Err(_) => *lock(&self.last_error) = "no answer".into(),
@@ -367,6 +379,7 @@ impl MeshSession {
 						// Those that are tried and have not answered.
 						if tried[lane.number] > 0 && wait >= HEDGE {
 							lane.suspect();
+							*lock(&lane.last_error) = "it did not answer in time".into();
 						}
 					}
 				},

@@ -29,7 +29,8 @@ const MAX_HELLO: usize = 32;
 /// Bytes of one direction that are under way: sent by one application, not yet taken by the other.
 pub const WINDOW: usize = 2 * 1024 * 1024;
 
-/// Name of a tunnel: random, chosen by the client, known to nobody else.
+/// Name of a tunnel: random, chosen by the client, known to nobody else. Whoever says it and may reach the port goes on with the tunnel,
+/// for a client can be another peer on each of its lanes.
 pub type TunnelId = [u8; 16];
 
 /// Closes a socket so that its application does not take what came for all there is.

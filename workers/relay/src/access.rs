@@ -11,6 +11,7 @@ use std::{
 use io_mesh::{
 	EndpointId,
 	node::{Admission, Peer},
+	relays::NOT_REGISTERED,
 };
 use iroh_relay::server::{Access, AccessControl, ClientRequest, ConnectionId};
 
@@ -190,7 +191,7 @@ impl Gate {
 	/// Lets an endpoint in, or says why not.
 	fn enter(&self, endpoint: EndpointId) -> Result<(), &'static str> {
 		if endpoint != self.own && self.admission.admit(endpoint).is_none() {
-			return Err("this endpoint is not registered");
+			return Err(NOT_REGISTERED);
 		}
 		let mut open = lock(&self.open);
 		open.retain(|_, visitor| visitor.connections > 0 || visitor.minute.elapsed() < MINUTE);
@@ -314,7 +315,7 @@ mod tests {
 	fn should_let_in_only_the_registered_and_itself() {
 		let gate = gate(GateLimits::default());
 		assert!(gate.enter(id(1)).is_ok() && gate.enter(id(7)).is_ok());
-		assert_eq!(gate.enter(id(2)), Err("this endpoint is not registered"));
+		assert_eq!(gate.enter(id(2)), Err(NOT_REGISTERED));
 	}
 
 	#[test]

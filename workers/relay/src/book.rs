@@ -20,7 +20,7 @@ use crate::lock;
 
 /// Key: worker, epoch (big-endian, so that epochs are in order). Value: the signed receipt in SCALE.
 const RECEIPTS: TableDefinition<(&[u8; 32], u32), &[u8]> = TableDefinition::new("receipts-v1");
-/// Key as above. Value: bytes for which the relay was paid, or has at least claimed.
+/// Key as above. Value: bytes for which no more will be paid.
 const CLAIMED: TableDefinition<(&[u8; 32], u32), u64> = TableDefinition::new("claimed-v1");
 /// Epochs of one worker that are kept. They are claimed long before.
 const EPOCHS: usize = 64;
@@ -109,7 +109,7 @@ impl Book {
 		Ok(due)
 	}
 
-	/// Remembers that these were claimed. Blocking.
+	/// Remembers that no more will be paid for these. Blocking.
 	pub fn set_claimed(&self, receipts: &[SignedReceipt]) -> Result<(), Error> {
 		let write = self.0.database.begin_write().map_err(failed)?;
 		{

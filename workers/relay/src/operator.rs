@@ -226,9 +226,9 @@ pub(crate) async fn run(command: Operator) -> Result<(), Error> {
 					.map_err(chain)?,
 				None => of_running(&args.from).await?,
 			};
-			let paid = claim::claim(&session.client, &session.signer, &receipts).await;
-			let paid = paid.map_err(chain)?;
-			println!("{} for {} receipts", amount::display(paid), receipts.len());
+			let claimed = claim::claim(&session.client, &session.signer, &receipts).await;
+			let paid = amount::display(claimed.map_err(chain)?.paid);
+			println!("{paid} for {} receipts", receipts.len());
 		},
 		Operator::Status(on_chain) => {
 			let pair = ed25519::Pair::from_seed(&cli::read_key(&on_chain.key)?);

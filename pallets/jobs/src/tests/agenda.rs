@@ -58,6 +58,26 @@ fn should_not_use_more_than_half_of_the_weight_that_is_left() {
 }
 
 #[test]
+fn should_not_pay_for_a_draw_when_there_is_no_beacon_or_no_worker() {
+	let weight = |workers, age| {
+		ExtBuilder::default().workers(workers).build().execute_with(|| {
+			BeaconAge::set(age);
+			let id = submit(spec());
+			System::set_block_number(2);
+			IoJobs::unfile(id, job(id).slot);
+			match IoJobs::serve(id, 2) {
+				crate::agenda::Served::Filed(weight) => weight,
+				_ => panic!("it waits"),
+			}
+		})
+	};
+	let idle = <() as WeightInfo>::service_idle();
+	let drawn = idle.saturating_add(<() as WeightInfo>::service_draw(3));
+	let vain = idle.saturating_add(<() as WeightInfo>::poll_slot());
+	assert_eq!([weight(3, 0), weight(3, 2), weight(0, 0)], [drawn, vain, vain]);
+}
+
+#[test]
 fn should_fire_timers_late_rather_than_never_when_blocks_have_no_weight_left() {
 	ExtBuilder::default().workers(0).build_and_execute(|| {
 		let id = submit(spec());

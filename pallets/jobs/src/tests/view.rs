@@ -78,6 +78,46 @@ fn should_list_open_jobs_by_class_and_page() {
 	});
 }
 
+/// How many values of a map of this pallet are read by the action.
+fn reads(ext: &mut sp_io::TestExternalities, map: &[u8], action: fn()) -> usize {
+	ext.commit_all().unwrap();
+	let recorder = Default::default();
+	ext.execute_with_recorder(Clone::clone(&recorder), || {
+		recorder.reset();
+		action();
+	});
+	let prefix = [sp_io::hashing::twox_128(b"IoJobs"), sp_io::hashing::twox_128(map)].concat();
+	let recorded = recorder.recorded_keys().into_values().flatten();
+	recorded.filter(|(key, _)| key.starts_with(&prefix)).count()
+}
+
+#[test]
+fn should_read_no_more_jobs_than_the_page_needs() {
+	let mut ext = ExtBuilder::default().workers(0).build();
+	ext.execute_with(|| {
+		(0..2 * PAGE).for_each(|_| {
+			submit(spec());
+		});
+	});
+	let read = reads(&mut ext, b"Jobs", || {
+		assert_eq!(IoJobs::open_jobs(0, 0).len() as u32, PAGE);
+	});
+	assert_eq!(read as u32, PAGE);
+}
+
+#[test]
+fn should_look_at_no_worker_when_the_operator_has_none() {
+	let mut ext = ExtBuilder::default().workers(20).build();
+	let read = reads(&mut ext, b"Workers", || {
+		assert!(IoJobs::operator_summary(account(101)).workers.is_empty());
+	});
+	assert_eq!(read, 0);
+	let read = reads(&mut ext, b"Workers", || {
+		assert_eq!(IoJobs::operator_summary(account(1)).workers.len(), 1);
+	});
+	assert!((1..20).contains(&read), "{read}");
+}
+
 #[test]
 fn should_sum_up_an_operator() {
 	ExtBuilder::default().workers(2).build_and_execute(|| {

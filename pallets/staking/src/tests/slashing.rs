@@ -59,6 +59,30 @@ fn should_wait_when_the_slash_is_not_due() {
 }
 
 #[test]
+fn should_not_let_operator_and_requester_gain_together_when_delegators_pay_most_of_it() {
+	for amount in [2_000, 4_000, 5_000, 10_000] {
+		ExtBuilder::default().with_operator(ALICE, 2_000).build_and_execute(|| {
+			delegate(BOB, ALICE, 8_000);
+			assert_eq!(report_harm(1, ALICE, amount, (CHARLIE, amount)), amount);
+			run_to_block(1 + DEFER);
+			let lost = 2_000 - worth(ALICE, ALICE);
+			assert_eq!(free(CHARLIE) - FUNDS, lost.min(amount / 2), "of a slash of {amount}");
+		});
+	}
+}
+
+#[test]
+fn should_pay_nobody_when_the_operator_has_nothing_of_its_own_left() {
+	ExtBuilder::default().with_operator(ALICE, 200).build_and_execute(|| {
+		delegate(BOB, ALICE, 1_000);
+		report(1, ALICE, 600);
+		assert_eq!(report_harm(2, ALICE, 300, (CHARLIE, 300)), 300);
+		run_to_block(1 + DEFER);
+		assert_eq!(free(CHARLIE), FUNDS);
+	});
+}
+
+#[test]
 fn should_burn_all_when_nobody_is_harmed() {
 	ExtBuilder::default().with_operator(ALICE, 300).build_and_execute(|| {
 		let issuance = Balances::total_issuance();
@@ -227,6 +251,20 @@ fn should_count_the_weight_of_each_era_that_a_slash_looks_at() {
 		};
 		assert_eq!(weight(2 * ERA), Weight::zero());
 		assert_eq!(weight(1), <() as WeightInfo>::poll_skip().saturating_mul(2));
+	});
+}
+
+#[test]
+fn should_count_the_weight_of_each_era_in_which_the_operator_unbonds() {
+	ExtBuilder::default().with_operator(ALICE, 300).build_and_execute(|| {
+		for era in 1..=2 {
+			assert_ok!(IoStaking::unbond(signed(ALICE), ALICE, 50));
+			run_to_era(era);
+		}
+		let before = System::block_weight().total();
+		report(1, ALICE, 10);
+		let weight = System::block_weight().total().saturating_sub(before);
+		assert_eq!(weight, <() as WeightInfo>::poll_skip().saturating_mul(2));
 	});
 }
 

@@ -5,7 +5,6 @@
 //! the same: the node learns nothing of which coins are whose.
 
 use std::{
-	collections::HashMap,
 	io::IsTerminal,
 	time::{Duration, Instant},
 };
@@ -200,7 +199,8 @@ async fn through_bodies(
 	let mut next = wallet.ledger().next_coin().ok_or_else(too_long_ago)?;
 	let new = pool.coins.checked_sub(next).ok_or(Stop::Moved)?;
 	let coins = client.pool_coins(next, new, Some(head.hash)).await?;
-	let numbers: HashMap<[u8; 32], u64> = coins.iter().map(|coin| coin.key).zip(next..).collect();
+	// Those that no call has made yet.
+	let mut rest = &coins[..];
 	let runtime = client.runtime().await?;
 	let before = wallet.ledger().clone();
 	let mut watched = before.watched(&wallet.keys);
@@ -221,10 +221,12 @@ async fn through_bodies(
 		let (block, calls) = body.ok_or(Stop::Moved)?;
 		let mut transfers = Vec::new();
 		for call in calls {
-			// A call whose coin is not the next one has failed.
-			if call.key().and_then(|key| numbers.get(&key)) == Some(&next) {
+			// A call whose coins are not the next ones has failed.
+			if call.made(rest) {
 				let transfer = call.transfer(next);
-				next = next.saturating_add(transfer.coins().1);
+				let count = transfer.coins().1;
+				next = next.saturating_add(count);
+				rest = rest.get(count as usize..).unwrap_or_default();
 				transfers.push(transfer);
 			}
 		}

@@ -1,12 +1,12 @@
 //! What blocks did to the pool, read from the calls in their bodies: nodes keep those when they have long discarded the
 //! states with the events.
 //!
-//! A call may have failed; whether its coins are in the pool tells. Calls inside of other calls are found in batches only,
+//! A call may have failed; whether all its coins are in the pool tells. Calls inside of other calls are found in batches only,
 //! whose caller is known. Whoever follows the pool notices what is not found here, since coins are missing then.
 
 use codec::{Compact, Decode};
 use io_primitives::Balance;
-use io_shielded::{Bundle, Hash, MintNote, PointBytes, wallet::ledger::Transfer};
+use io_shielded::{Bundle, Coin, Hash, MintNote, OutputNote, wallet::ledger::Transfer};
 use sp_core::H256;
 
 use super::{POOL, micro};
@@ -33,11 +33,16 @@ pub enum PoolCall {
 }
 
 impl PoolCall {
-	/// One-time key of its first coin.
-	pub fn key(&self) -> Option<PointBytes> {
+	/// Whether these coins, from the first on, are those that it makes: then it did not fail.
+	pub fn made(&self, coins: &[Coin]) -> bool {
 		match self {
-			Self::Mint { note, .. } => Some(note.key),
-			Self::Bundle(bundle) => bundle.outputs.first().map(|output| output.key),
+			Self::Mint { amount, note, .. } => {
+				coins.first().is_some_and(|coin| note.coin(*amount).is_ok_and(|made| made == *coin))
+			},
+			Self::Bundle(bundle) => {
+				let made: Vec<_> = bundle.outputs.iter().map(OutputNote::coin).collect();
+				!made.is_empty() && coins.starts_with(&made)
+			},
 		}
 	}
 
@@ -157,5 +162,59 @@ impl Runtime {
 			_ => {},
 		}
 		Ok(())
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use io_shielded::{PointBytes, Target, bundle::CIPHERTEXT, generators::generators};
+
+	use super::*;
+
+	fn coin(key: u8) -> Coin {
+		Coin { key: [key; 32], commitment: [key + 100; 32] }
+	}
+
+	fn bundle(keys: &[u8]) -> PoolCall {
+		let output = |&key: &u8| OutputNote {
+			key: coin(key).key,
+			commitment: coin(key).commitment,
+			ephemeral: [0; 32],
+			view_tag: [0; 2],
+			ciphertext: [0; CIPHERTEXT],
+		};
+		let outputs: Vec<_> = keys.iter().map(output).collect();
+		PoolCall::Bundle(Box::new(Bundle {
+			inputs: Default::default(),
+			outputs: outputs.try_into().unwrap(),
+			fee: 0,
+			fee_to: None,
+			target: Target::None,
+			era: 0,
+			range_proof: Default::default(),
+		}))
+	}
+
+	#[test]
+	fn should_have_failed_when_not_all_coins_of_a_bundle_are_in_the_pool() {
+		let call = bundle(&[1, 2]);
+		assert!(call.made(&[coin(1), coin(2)]) && call.made(&[coin(1), coin(2), coin(3)]));
+		assert!(!bundle(&[]).made(&[coin(1)]));
+		let other = Coin { commitment: [0; 32], ..coin(2) };
+		for coins in
+			[&[][..], &[coin(1)], &[coin(1), coin(3)], &[coin(1), other], &[coin(2), coin(1)]]
+		{
+			assert!(!call.made(coins), "{coins:?}");
+		}
+	}
+
+	#[test]
+	fn should_have_failed_when_a_minted_coin_has_another_amount() {
+		let key: PointBytes = generators().mask.compress().to_bytes();
+		let note = MintNote { key, ephemeral: key, view_tag: [0; 2], ciphertext: [0; CIPHERTEXT] };
+		let mint = |amount| PoolCall::Mint { depositor: [0; 32], amount, note };
+		let coins = [note.coin(5).unwrap(), coin(1)];
+		assert!(mint(5).made(&coins));
+		assert!(!mint(6).made(&coins) && !mint(0).made(&coins) && !mint(5).made(&coins[1..]));
 	}
 }

@@ -28,11 +28,12 @@ use tokio::{
 	io::AsyncWrite,
 	sync::{Mutex as AsyncMutex, Semaphore, mpsc},
 	task::JoinSet,
+	time::Instant,
 };
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{Link, LinkStatus, RawSend, RelayTrust, SendHalf, Stream, Transport};
-use crate::{ALPN, EndpointId, Error, LaneAddress};
+use crate::{ALPN, EndpointId, Error, LaneAddress, relays::NOT_REGISTERED};
 
 /// A handshake that takes longer is given up.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -42,6 +43,8 @@ const HANDSHAKES: usize = 64;
 const IDLE: Duration = Duration::from_secs(12);
 /// Interval of signs of life on an idle link.
 const KEEP_ALIVE: Duration = Duration::from_secs(4);
+/// How long a relay may take to hear of an endpoint that is new on chain.
+const NEWCOMER: Duration = Duration::from_secs(3);
 /// Streams that a peer may have open in one link.
 const STREAMS: u32 = 128;
 /// Bytes that a peer may have in flight to us in one stream, and in all streams of a link.
@@ -162,32 +165,37 @@ impl QuicTransport {
 
 	/// Returns when the relay has let this endpoint in. Without a relay, at once.
 	///
-	/// If the relay refuses, that is an error at once: it would say the same again and again.
+	/// A relay that is full or wants a pause is asked again. One that does not know this endpoint is so for a few seconds only, in
+	/// which it may hear of a registration that is new.
 	pub async fn online(&self, patience: Duration) -> Result<(), Error> {
 		if self.local.relay.is_none() {
 			return Ok(());
 		}
 		let mut watcher = self.local.endpoint.home_relay_status();
-		let connected = async {
-			let mut relays = watcher.get();
-			loop {
-				if relays.iter().any(RelayStatus::is_connected) {
-					return Ok(());
-				}
-				if let Some(reason) = relays.iter().find_map(RelayStatus::auth_denied_reason) {
-					return Err(Error::Endpoint(format!(
-						"the relay refuses this endpoint: {reason}"
-					)));
-				}
-				relays = watcher
-					.updated()
-					.await
-					.map_err(|_| Error::Endpoint("the endpoint is closed".into()))?;
+		let (begin, mut refusal) = (Instant::now(), None);
+		loop {
+			let relays = watcher.get();
+			if relays.iter().any(RelayStatus::is_connected) {
+				return Ok(());
 			}
-		};
-		tokio::time::timeout(patience, connected)
-			.await
-			.map_err(|_| Error::Endpoint("the relay does not answer".into()))?
+			// It is none while the endpoint tries again.
+			if let Some(reason) = relays.iter().find_map(RelayStatus::auth_denied_reason) {
+				refusal = Some(reason.to_owned());
+			}
+			let most = match refusal.as_deref() {
+				Some(NOT_REGISTERED) => patience.min(NEWCOMER),
+				_ => patience,
+			};
+			match tokio::time::timeout_at(begin + most, watcher.updated()).await {
+				Ok(Ok(_)) => {},
+				Ok(Err(_)) => return Err(Error::Endpoint("the endpoint is closed".into())),
+				Err(_) => break,
+			}
+		}
+		Err(Error::Endpoint(match refusal {
+			Some(reason) => format!("the relay refuses this endpoint: {reason}"),
+			None => "the relay does not answer".into(),
+		}))
 	}
 }
 

@@ -118,8 +118,13 @@ async fn drive(
 		let hello = Hello::Resume(id, pipe.received());
 		carried = match attach(session, &hello, Duration::ZERO, config.patience).await {
 			Ok(carried) => carried,
-			// The server had nothing more to say, and has gone before we heard it.
-			Err(Error::Refused(Refusal::NotFound)) if pipe.nearly_complete() => return Ok(()),
+			// The server has gone, but there was nothing more to get from it.
+			Err(Error::Refused(Refusal::NotFound)) if pipe.needs_nothing() => {
+				return match pipe.drained().await {
+					true => Ok(()),
+					false => Err(Error::Lost("the application broke off".into())),
+				};
+			},
 			Err(error) => return Err(error),
 		};
 	}

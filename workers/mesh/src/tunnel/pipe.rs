@@ -18,6 +18,9 @@ use crate::{Error, frame, lock, transport::Stream};
 /// Bytes taken after which the other end is told, if there is nothing else to send.
 const REPORT: u64 = (WINDOW / 8) as u64;
 
+/// How long a stream is still read that cannot be written any more. Reading ends earlier if the stream does.
+const LAST_WORDS: Duration = Duration::from_millis(100);
+
 /// One end of a tunnel.
 #[derive(Debug, Default)]
 pub(super) struct Pipe {
@@ -136,10 +139,24 @@ impl Pipe {
 		lock(&self.state).complete()
 	}
 
-	/// Whether the other end may have forgotten the tunnel because all was said.
-	pub(super) fn nearly_complete(&self) -> bool {
+	/// Whether nothing is lost if the other end has gone: all its bytes are here, and it has handed on all of ours.
+	pub(super) fn needs_nothing(&self) -> bool {
 		let state = lock(&self.state);
-		state.out_ended && state.in_end.is_some_and(|end| state.received >= end)
+		state.out_ended && state.out.is_empty() && state.in_end.is_some()
+	}
+
+	/// Returns when the application has all that came, end included; false if it broke off before. For when no stream carries
+	/// the tunnel.
+	pub(super) async fn drained(&self) -> bool {
+		loop {
+			{
+				let state = lock(&self.state);
+				if state.aborted || state.in_end.is_some_and(|end| state.taken > end) {
+					return !state.aborted;
+				}
+			}
+			self.to_stream.notified().await;
+		}
 	}
 
 	/// Serves the application's socket until the tunnel is over.
@@ -219,7 +236,14 @@ impl Pipe {
 		}
 		let Stream { mut send, mut recv } = stream;
 		let result = tokio::select! {
-			result = self.write(&mut send, peer_received, carrier) => result,
+			result = async {
+				let result = self.write(&mut send, peer_received, carrier).await;
+				if result.is_err() {
+					// The other end may have said its last words before it hung up.
+					tokio::time::sleep(LAST_WORDS).await;
+				}
+				result
+			} => result,
 			result = self.read(&mut recv, carrier) => result,
 			() = self.over() => Ok(Detached::Over),
 		};
@@ -445,6 +469,17 @@ mod tests {
 		assert!(!lock(&pipe.state).complete());
 		pipe.take(Frame::Taken(4)).unwrap();
 		assert!(lock(&pipe.state).complete());
+	}
+
+	#[test]
+	fn should_need_the_other_end_when_bytes_are_under_way() {
+		let pipe = pipe(b"abc", true);
+		assert!(!pipe.needs_nothing());
+		pipe.take(Frame::End(0)).unwrap();
+		pipe.take(Frame::Taken(2)).unwrap();
+		assert!(!pipe.needs_nothing());
+		pipe.take(Frame::Taken(3)).unwrap();
+		assert!(pipe.needs_nothing());
 	}
 
 	#[test]

@@ -52,6 +52,11 @@ impl Services for HashMap<(Peer, u16), SocketAddr> {
 #[derive(Debug)]
 struct Tunnel {
 	pipe: Pipe,
+	port: u16,
+	/// What was behind the port when the tunnel was opened.
+	target: SocketAddr,
+	/// Whose stream came last: a client is another peer on each lane if its endpoints are.
+	client: Mutex<Peer>,
 	/// Sends the stream away that carries the tunnel.
 	current: Mutex<CancellationToken>,
 	/// Held by the stream that carries the tunnel.
@@ -64,7 +69,7 @@ struct Tunnel {
 #[derive(Debug)]
 pub struct TunnelServer {
 	services: Arc<dyn Services>,
-	tunnels: Mutex<HashMap<(Peer, TunnelId), Arc<Tunnel>>>,
+	tunnels: Mutex<HashMap<TunnelId, Arc<Tunnel>>>,
 	metrics: Metrics,
 }
 
@@ -74,8 +79,17 @@ impl TunnelServer {
 		Arc::new(TunnelServer { services, tunnels: Mutex::default(), metrics })
 	}
 
+	/// The tunnel with this name, which nobody but its client knows, for a peer that may reach its port.
 	fn find(&self, peer: Peer, id: TunnelId) -> Option<Arc<Tunnel>> {
-		lock(&self.tunnels).get(&(peer, id)).cloned()
+		let tunnel = lock(&self.tunnels).get(&id).cloned()?;
+		self.allows(peer, &tunnel).then(|| {
+			*lock(&tunnel.client) = peer;
+			tunnel
+		})
+	}
+
+	fn allows(&self, peer: Peer, tunnel: &Tunnel) -> bool {
+		self.services.target(peer, tunnel.port) == Some(tunnel.target)
 	}
 
 	async fn open(
@@ -88,8 +102,8 @@ impl TunnelServer {
 			return Ok(known);
 		}
 		let target = self.services.target(peer, port).ok_or(Refusal::Port)?;
-		let full = |tunnels: &HashMap<(Peer, TunnelId), _>| {
-			tunnels.keys().filter(|(owner, _)| *owner == peer).count() >= TUNNELS
+		let full = |tunnels: &HashMap<TunnelId, Arc<Tunnel>>| {
+			tunnels.values().filter(|tunnel| *lock(&tunnel.client) == peer).count() >= TUNNELS
 		};
 		if full(&lock(&self.tunnels)) {
 			return Err(Refusal::Busy);
@@ -100,31 +114,38 @@ impl TunnelServer {
 		let _ = socket.set_nodelay(true);
 		let tunnel = Arc::new(Tunnel {
 			pipe: Pipe::default(),
+			port,
+			target,
+			client: Mutex::new(peer),
 			current: Mutex::default(),
 			carrying: AsyncMutex::default(),
 			detached: Mutex::new(Instant::now()),
 		});
-		{
+		let known = {
 			let mut tunnels = lock(&self.tunnels);
 			// The same hello, or others, may have come while the service was dialed.
-			if let Some(known) = tunnels.get(&(peer, id)) {
-				return Ok(known.clone());
+			let known = tunnels.contains_key(&id);
+			if !known {
+				if full(&tunnels) {
+					return Err(Refusal::Busy);
+				}
+				tunnels.insert(id, tunnel.clone());
 			}
-			if full(&tunnels) {
-				return Err(Refusal::Busy);
-			}
-			tunnels.insert((peer, id), tunnel.clone());
+			known
+		};
+		if known {
+			return self.find(peer, id).ok_or(Refusal::Port);
 		}
 		self.metrics.tunnels.inc();
 		let (server, kept) = (self.clone(), tunnel.clone());
 		tokio::spawn(async move {
 			let (mut from, mut to) = socket.into_split();
-			let allowed = || server.services.target(peer, port) == Some(target);
+			let allowed = || server.allows(*lock(&kept.client), &kept);
 			tokio::join!(kept.pipe.local(&mut from, &mut to), kept.review(allowed));
 			if !kept.pipe.is_whole() {
 				super::break_off(from, to);
 			}
-			lock(&server.tunnels).remove(&(peer, id));
+			lock(&server.tunnels).remove(&id);
 			server.metrics.tunnels.dec();
 		});
 		Ok(tunnel)

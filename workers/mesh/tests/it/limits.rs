@@ -1,5 +1,6 @@
 use std::{sync::Arc, time::Duration};
 
+use async_trait::async_trait;
 use io_mesh::{
 	Error, Peer,
 	blob::{self, FetchConfig, Question, fetch},
@@ -7,8 +8,9 @@ use io_mesh::{
 	frame,
 	job::{Body, say},
 	metrics::Metrics,
-	node::Limits,
+	node::{Limits, Protocol},
 	session::SessionConfig,
+	transport::Stream,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -24,6 +26,43 @@ async fn should_keep_strangers_out() {
 	let asked = session.request::<_, blob::Hashes>(blob::PROTOCOL, &question, 4096).await;
 	assert!(matches!(asked, Err(Error::Unreachable(_))), "{asked:?}");
 	assert!(transfer.worker.metrics().refused.get() >= 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn should_dial_less_and_less_often_when_the_peer_ends_every_link_at_once() {
+	let transfer = Transfer::new(1, 2);
+	let stranger = transfer.world.node(Peer([8; 32]), vec![], &Metrics::default());
+	let _session = stranger.session(&transfer.worker.address().unwrap(), SessionConfig::default());
+	tokio::time::sleep(Duration::from_secs(2)).await;
+	// Pauses of 50 ms, 100 ms and so on, each cut to half of it at most.
+	let dialed = transfer.worker.metrics().refused.get();
+	assert!((3..=7).contains(&dialed), "{dialed}");
+}
+
+/// Never answers.
+#[derive(Debug)]
+struct Silent;
+
+#[async_trait]
+impl Protocol for Silent {
+	fn name(&self) -> &'static str {
+		io_mesh::job::PROTOCOL
+	}
+
+	async fn serve(&self, _: Peer, _stream: Stream) -> Result<(), Error> {
+		std::future::pending().await
+	}
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn should_say_so_when_a_linked_peer_does_not_answer_in_time() {
+	let world = World::new(1);
+	let worker = world.node(WORKER, vec![Arc::new(Silent)], &Metrics::default());
+	let client = world.node(CLIENT, vec![], &Metrics::default());
+	let config = SessionConfig { patience: Duration::from_secs(1) };
+	let session = client.session(&worker.address().unwrap(), config);
+	let error = say(&session, 1, 0, Body::Progress { fuel: 1 }).await.unwrap_err();
+	assert!(error.to_string().contains("lane 0: it did not answer in time"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,7 +12,7 @@ use io_mesh::{
 	Error, Mesh, MeshSession, Peer,
 	error::Refusal,
 	metrics::Metrics,
-	tunnel::{Forward, Services, TunnelConfig, TunnelServer, WINDOW, connect},
+	tunnel::{Forward, Hello, PROTOCOL, Services, TunnelConfig, TunnelServer, WINDOW, connect},
 };
 use tokio::{
 	io::{AsyncReadExt, AsyncWriteExt},
@@ -26,7 +26,7 @@ const PORT: u16 = 22;
 
 struct Tunnels {
 	world: World,
-	_worker: Mesh,
+	worker: Mesh,
 	client: Mesh,
 	session: Arc<MeshSession>,
 }
@@ -43,10 +43,19 @@ async fn tunnels_to(lanes: usize, services: Arc<dyn Services>) -> Tunnels {
 	let worker = world.node(WORKER, vec![server], &metrics);
 	let client = world.node(CLIENT, vec![], &Metrics::default());
 	let session = Arc::new(session(&client, &worker).await);
-	Tunnels { world, _worker: worker, client, session }
+	Tunnels { world, worker, client, session }
 }
 
 impl Tunnels {
+	/// The worker dies, and comes back without any memory of tunnels.
+	fn restart(&mut self) {
+		let metrics = Metrics::default();
+		let services = HashMap::<(Peer, u16), SocketAddr>::new();
+		let server = Arc::new(TunnelServer::new(Arc::new(services), metrics.clone()));
+		self.worker = self.world.node(WORKER, vec![server], &metrics);
+		self.world.lanes.iter().for_each(|lane| lane.kill());
+	}
+
 	/// A local port that leads to the service.
 	async fn forward(&self) -> SocketAddr {
 		let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -68,6 +77,19 @@ async fn echo() -> SocketAddr {
 				let _ = tokio::io::copy(&mut from, &mut to).await;
 			});
 		}
+	});
+	address
+}
+
+/// A service that sends these bytes to its one client, and then only listens.
+async fn speaker(bytes: Vec<u8>) -> SocketAddr {
+	let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+	let address = listener.local_addr().unwrap();
+	tokio::spawn(async move {
+		let (mut socket, _) = listener.accept().await.unwrap();
+		socket.write_all(&bytes).await.unwrap();
+		socket.shutdown().await.unwrap();
+		let _ = socket.read_to_end(&mut Vec::new()).await;
 	});
 	address
 }
@@ -113,6 +135,53 @@ async fn should_lose_and_double_nothing_when_its_lane_falls_silent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn should_go_on_over_another_lane_when_each_endpoint_is_a_peer_of_its_own() {
+	let (world, service) = (World::new(2), echo().await);
+	let peers = [0, 1].map(|lane| (endpoint(CLIENT, lane), Peer(endpoint(CLIENT, lane).0)));
+	let services = HashMap::from(peers.map(|(_, peer)| ((peer, PORT), service)));
+	let server = Arc::new(TunnelServer::new(Arc::new(services), Metrics::default()));
+	let mut worker = Mesh::builder().admission(Arc::new(HashMap::from(peers))).protocol(server);
+	for lane in world.endpoints(WORKER) {
+		worker = worker.lane(lane);
+	}
+	let worker = worker.start().unwrap();
+	let client = world.node(CLIENT, vec![], &Metrics::default());
+	let session = Arc::new(session(&client, &worker).await);
+	let tunnels = Tunnels { world, worker, client, session };
+	tunnels.session.lanes()[1].linked().await;
+	tunnels.world.lanes.iter().for_each(|lane| lane.set_rate(8 << 20));
+	let address = tunnels.forward().await;
+	let sent = bytes(8 << 20, 7);
+	let fault = async {
+		tokio::time::sleep(Duration::from_millis(500)).await;
+		let best = tunnels.session.ranked()[0].number();
+		tunnels.world.lanes[best].set_up(false);
+	};
+	tokio::join!(assert_echoed(address, &sent), fault);
+	assert!(tunnels.client.metrics().tunnel_moves.get() >= 1);
+}
+
+/// Says hello over a link of this peer's; the answer.
+async fn greet(tunnels: &Tunnels, peer: Peer, hello: Hello) -> Result<u64, Refusal> {
+	let node = tunnels.world.node(peer, vec![], &Metrics::default());
+	let session = session(&node, &tunnels.worker).await;
+	session.request(PROTOCOL, &hello, 16).await.map_err(|error| match error {
+		Error::Refused(refusal) => refusal,
+		error => panic!("{error}"),
+	})
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn should_not_go_on_for_a_peer_that_may_not_reach_the_port() {
+	let tunnels = tunnels(1, echo().await).await;
+	let id = [7; 16];
+	assert_eq!(greet(&tunnels, CLIENT, Hello::Open(id, PORT)).await, Ok(0));
+	assert_eq!(greet(&tunnels, OTHER, Hello::Resume(id, 0)).await, Err(Refusal::NotFound));
+	assert_eq!(greet(&tunnels, OTHER, Hello::Open(id, PORT)).await, Err(Refusal::Port));
+	assert_eq!(greet(&tunnels, CLIENT, Hello::Resume(id, 0)).await, Ok(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn should_open_on_the_other_lane_when_the_first_falls_silent_at_that_moment() {
 	let tunnels = tunnels(2, echo().await).await;
 	tunnels.session.lanes()[1].linked().await;
@@ -148,6 +217,51 @@ async fn should_go_on_when_every_link_was_lost_and_came_back() {
 		tunnels.world.lanes.iter().for_each(|lane| lane.set_up(true));
 	};
 	tokio::join!(assert_echoed(address, &sent), fault);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn should_hand_over_what_came_when_the_worker_then_forgets_the_tunnel() {
+	let sent = bytes(100_000, 8);
+	let mut tunnels = tunnels(1, speaker(sent.clone()).await).await;
+	let (local, mut other) = tokio::io::duplex(16);
+	let (from, to) = tokio::io::split(local);
+	let session = tunnels.session.clone();
+	let tunnel =
+		tokio::spawn(
+			async move { connect(&session, from, to, PORT, TunnelConfig::default()).await },
+		);
+	other.shutdown().await.unwrap();
+	// All but 16 bytes of it come, and wait.
+	tokio::time::sleep(Duration::from_millis(500)).await;
+	tunnels.restart();
+	tokio::time::sleep(Duration::from_millis(500)).await;
+	let mut came = Vec::new();
+	let read = tokio::time::timeout(LIMIT, other.read_to_end(&mut came)).await.unwrap();
+	read.unwrap();
+	assert!(came == sent, "{} bytes of {} came", came.len(), sent.len());
+	tunnel.await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn should_report_the_loss_when_the_worker_forgets_the_tunnel_with_our_bytes_under_way() {
+	let mut tunnels = tunnels(1, speaker(b"all".to_vec()).await).await;
+	let (local, mut other) = tokio::io::duplex(1024);
+	let (from, to) = tokio::io::split(local);
+	let session = tunnels.session.clone();
+	let tunnel =
+		tokio::spawn(
+			async move { connect(&session, from, to, PORT, TunnelConfig::default()).await },
+		);
+	let mut came = Vec::new();
+	other.read_to_end(&mut came).await.unwrap();
+	assert_eq!(came, b"all");
+	tunnels.world.lanes[0].set_up(false);
+	other.write_all(&[0; 100]).await.unwrap();
+	other.shutdown().await.unwrap();
+	tunnels.restart();
+	tunnels.world.lanes[0].set_up(true);
+	let ended = tokio::time::timeout(LIMIT, tunnel).await.unwrap().unwrap();
+	assert!(matches!(ended, Err(Error::Refused(Refusal::NotFound))), "{ended:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,21 +1,35 @@
-use std::{num::NonZeroU32, sync::Arc, time::Duration};
+use std::{
+	num::NonZeroU32,
+	sync::Arc,
+	time::{Duration, Instant},
+};
 
 use io_mesh::{
 	Mesh,
 	blob::{FetchConfig, describe, fetch},
 	session::SessionConfig,
-	transport::quic::{LaneConfig, QuicTransport},
+	transport::{
+		Transport,
+		quic::{LaneConfig, QuicTransport},
+	},
 };
-use io_relay::server::{Config, Relay};
+use io_relay::{
+	access::GateLimits,
+	server::{Config, Relay},
+};
 
 use crate::support::*;
 
 const STRANGER: u8 = 9;
 
-async fn online(peer: u8, relay: &str) -> Result<Arc<QuicTransport>, io_mesh::Error> {
+async fn offline(peer: u8, relay: &str) -> Arc<QuicTransport> {
 	let config =
 		LaneConfig { direct: false, ..LaneConfig::new(secret(peer, 0), Some(relay.to_owned())) };
-	let transport = QuicTransport::bind(config).await?;
+	QuicTransport::bind(config).await.unwrap()
+}
+
+async fn online(peer: u8, relay: &str) -> Result<Arc<QuicTransport>, io_mesh::Error> {
+	let transport = offline(peer, relay).await;
 	transport.online(Duration::from_secs(30)).await?;
 	Ok(transport)
 }
@@ -23,10 +37,30 @@ async fn online(peer: u8, relay: &str) -> Result<Arc<QuicTransport>, io_mesh::Er
 #[tokio::test(flavor = "multi_thread")]
 async fn should_refuse_when_an_endpoint_is_not_registered() {
 	let relay = relay(0, anywhere()).await;
+	let begin = Instant::now();
 	let error = online(STRANGER, relay.url()).await.unwrap_err();
+	// It is not tried for as long as a relay that is only full.
+	assert!(begin.elapsed() < Duration::from_secs(15));
 	assert!(error.to_string().contains("not registered"), "{error}");
 	online(CLIENT, relay.url()).await.unwrap();
 	relay.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn should_get_in_when_the_relay_has_room_again() {
+	let limits = GateLimits { per_endpoint: 1, ..GateLimits::default() };
+	let small = Config { limits, ..config(0, anywhere()) };
+	let relay = Relay::start_with(small, Arc::new(registered()), || false).await.unwrap();
+	let first = online(CLIENT, relay.url()).await.unwrap();
+	let second = offline(CLIENT, relay.url()).await;
+	let error = second.online(Duration::from_secs(2)).await.unwrap_err();
+	assert!(error.to_string().contains("too many connections"), "{error}");
+	let waiting = second.online(Duration::from_secs(60));
+	let leaving = async {
+		tokio::time::sleep(Duration::from_millis(500)).await;
+		first.close().await;
+	};
+	tokio::join!(waiting, leaving).0.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -48,7 +82,6 @@ async fn should_disconnect_when_an_endpoint_is_taken_off_the_list() {
 	let relay = Relay::start(listed).await.unwrap();
 	let client = online(CLIENT, relay.url()).await.unwrap();
 	let back = {
-		use io_mesh::transport::Transport;
 		let restored = client.restored();
 		std::fs::write(&allow, "# nobody\n").unwrap();
 		// It loses the relay and does not get it back until it is on the list again.

@@ -2,6 +2,9 @@
 //!
 //! A job names the endpoints at which its program and input are. The requester has signed that on chain, so whoever holds the keys of
 //! these endpoints speaks for the requester of this job.
+//!
+//! To the mesh each endpoint is a peer of its own. What it may do follows from all jobs that name it: naming somebody else's endpoints
+//! gives them rights in that job, and takes nothing from them.
 
 use std::{
 	collections::{BTreeMap, BTreeSet},
@@ -45,13 +48,18 @@ impl Guest {
 /// What is known of the requester of one execution.
 #[derive(Debug)]
 struct Known {
-	peer: Peer,
 	endpoints: Vec<EndpointId>,
 	output: Option<H256>,
 	/// Whether it runs here, or has just run.
 	runs: bool,
 	finished: bool,
 	changed: u64,
+}
+
+impl Known {
+	fn names(&self, peer: Peer) -> bool {
+		self.endpoints.contains(&EndpointId(peer.0))
+	}
 }
 
 /// All requesters whose jobs this worker has, or whose outputs it may still keep. Clones are the same.
@@ -67,7 +75,6 @@ impl Guests {
 			Stage::Accepted | Stage::Running | Stage::Produced | Stage::Committed
 		);
 		let known = Known {
-			peer: Peer(*guest.account.as_ref()),
 			endpoints: guest.endpoints.iter().copied().map(EndpointId).collect(),
 			output: record.produced.as_ref().map(|produced| produced.output),
 			runs,
@@ -82,14 +89,14 @@ impl Guests {
 		lock(&self.0).retain(|_, known| !known.finished || known.changed >= before);
 	}
 
-	/// Whether the peer asked for the output with this hash.
+	/// Whether a job of the peer has the output with this hash.
 	pub(super) fn asked_for(&self, peer: Peer, output: H256) -> bool {
-		lock(&self.0).values().any(|known| known.peer == peer && known.output == Some(output))
+		lock(&self.0).values().any(|known| known.names(peer) && known.output == Some(output))
 	}
 
 	/// Whether a job of the peer runs here.
 	pub(super) fn has_running(&self, peer: Peer) -> bool {
-		lock(&self.0).values().any(|known| known.peer == peer && known.runs)
+		lock(&self.0).values().any(|known| known.names(peer) && known.runs)
 	}
 
 	/// The latest draw of this replica, if the job is the peer's.
@@ -103,15 +110,14 @@ impl Guests {
 		let first = Execution { job, replica, attempt: 0 };
 		let last = Execution { job, replica, attempt: u8::MAX };
 		let (execution, known) = known.range(first..=last).next_back()?;
-		(known.peer == peer && !known.finished).then_some(*execution)
+		(known.names(peer) && !known.finished).then_some(*execution)
 	}
 }
 
 impl Admission for Guests {
 	fn admit(&self, endpoint: EndpointId) -> Option<Peer> {
-		// Of several jobs that name the same endpoint the oldest counts: nobody can get in another's way by naming its endpoints.
-		let known = lock(&self.0);
-		known.values().find(|known| known.endpoints.contains(&endpoint)).map(|known| known.peer)
+		let peer = Peer(endpoint.0);
+		lock(&self.0).values().any(|known| known.names(peer)).then_some(peer)
 	}
 }
 
@@ -140,17 +146,35 @@ mod tests {
 		record
 	}
 
-	const ALICE: Peer = Peer([1; 32]);
-	const BOB: Peer = Peer([2; 32]);
+	/// Endpoints.
+	const ALICE: Peer = Peer([10; 32]);
+	const BOB: Peer = Peer([20; 32]);
 
 	#[test]
-	fn should_admit_only_endpoints_that_jobs_name_and_the_oldest_job_first() {
+	fn should_admit_only_endpoints_that_jobs_name() {
 		let guests = Guests::default();
-		assert_eq!(guests.admit(EndpointId([10; 32])), None);
+		assert_eq!(guests.admit(EndpointId(ALICE.0)), None);
 		guests.note(&record(5, 1, 10, Stage::Fetching));
-		guests.note(&record(6, 2, 10, Stage::Fetching));
-		assert_eq!(guests.admit(EndpointId([10; 32])), Some(ALICE));
-		assert_eq!(guests.admit(EndpointId([11; 32])), None);
+		assert_eq!(guests.admit(EndpointId(ALICE.0)), Some(ALICE));
+		assert_eq!(guests.admit(EndpointId(BOB.0)), None);
+	}
+
+	#[test]
+	fn should_take_no_rights_away_when_another_requester_names_the_endpoint() {
+		let guests = Guests::default();
+		guests.note(&record(5, 2, 10, Stage::Fetching));
+		guests.note(&record(6, 1, 10, Stage::Running));
+		guests.note(&record(7, 1, 10, Stage::Final));
+		guests.note(&record(8, 2, 10, Stage::Final));
+		assert_eq!(guests.admit(EndpointId(ALICE.0)), Some(ALICE));
+		assert!(guests.has_running(ALICE));
+		assert!(guests.execution(ALICE, 6, 0).is_some());
+		assert!(guests.asked_for(ALICE, H256::repeat_byte(1)));
+		// Who only names an endpoint gets nothing by it.
+		guests.note(&record(9, 2, 20, Stage::Fetching));
+		assert!(!guests.has_running(BOB));
+		assert!(guests.execution(BOB, 6, 0).is_none());
+		assert!(!guests.asked_for(BOB, H256::repeat_byte(1)));
 	}
 
 	#[test]
