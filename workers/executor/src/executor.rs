@@ -213,8 +213,8 @@ impl Executor {
 		let program = read_program(task.program)?;
 		let mut input = None;
 		if let Some(path) = task.input {
-			let opened = Input::open(path)?;
-			vfs.mount(&opened);
+			let mut opened = Input::open(path)?;
+			vfs.mount(&mut opened);
 			input = Some(opened);
 		}
 		let budget = task.limits.max_units.saturating_mul(FUEL_PER_UNIT);

@@ -17,6 +17,8 @@ use crate::{
 
 /// Most members of an archive that is shown as directories; one with more is shown as one file.
 const MAX_MEMBERS: usize = 262_144;
+/// Most bytes of all paths and link targets of such an archive, which are held in memory.
+const MAX_NAMES: usize = 64 * 1024 * 1024;
 /// Most bytes of one extended header.
 const MAX_EXTENDED: u64 = 64 * 1024;
 
@@ -31,8 +33,8 @@ pub(crate) struct Input {
 /// A member of an archive that can be shown.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Member {
-	/// Parts of the path, at least one, none of them `.` or `..`.
-	pub(crate) path: Vec<Box<[u8]>>,
+	/// Parts of the path with slashes between them, at least one, none of them empty, `.` or `..`.
+	pub(crate) path: Box<[u8]>,
 	pub(crate) kind: MemberKind,
 }
 
@@ -46,7 +48,18 @@ pub(crate) enum MemberKind {
 	/// A symbolic link that does not leave the archive.
 	Link { target: Vec<u8> },
 	/// The same file as an earlier member.
-	Hard { target: Vec<Box<[u8]>> },
+	Hard { target: Box<[u8]> },
+}
+
+impl MemberKind {
+	/// Bytes of names that it holds.
+	fn names(&self) -> usize {
+		match self {
+			MemberKind::Dir | MemberKind::File { .. } => 0,
+			MemberKind::Link { target } => target.len(),
+			MemberKind::Hard { target } => target.len(),
+		}
+	}
 }
 
 impl Input {
@@ -85,9 +98,9 @@ impl Input {
 		self.file.read_exact_at(buffer, offset)
 	}
 
-	/// The members, if this is an archive.
-	pub(crate) fn members(&self) -> Option<&[Member]> {
-		self.members.as_deref()
+	/// Gives the members away, if this is an archive.
+	pub(crate) fn take_members(&mut self) -> Option<Vec<Member>> {
+		self.members.take()
 	}
 }
 
@@ -117,7 +130,7 @@ fn try_scan(file: &File, len: u64) -> Result<Vec<Member>, Bad> {
 	let mut archive = tar::Archive::new(file);
 	let mut members = Vec::new();
 	let (mut long_name, mut long_link) = (None::<Vec<u8>>, None::<Vec<u8>>);
-	let mut count = 0;
+	let (mut count, mut names) = (0, 0);
 	// Raw: the library would read extended headers of any size into memory.
 	for entry in archive.entries_with_seek().map_err(bad)?.raw(true) {
 		let mut entry = entry.map_err(bad)?;
@@ -156,7 +169,7 @@ fn try_scan(file: &File, len: u64) -> Result<Vec<Member>, Bad> {
 		let link = long_link
 			.take()
 			.or_else(|| entry.header().link_name_bytes().map(|target| target.into_owned()));
-		let Some(path) = parts(&name) else { continue };
+		let Some(path) = inside(&name) else { continue };
 		let kind = match kind {
 			// An old way to mark a directory is a slash at the end.
 			EntryType::Regular if name.ends_with(b"/") => MemberKind::Dir,
@@ -166,12 +179,16 @@ fn try_scan(file: &File, len: u64) -> Result<Vec<Member>, Bad> {
 				Some(target) if stays_inside(&path, &target) => MemberKind::Link { target },
 				_ => continue,
 			},
-			EntryType::Link => match link.as_deref().and_then(parts) {
+			EntryType::Link => match link.as_deref().and_then(inside) {
 				Some(target) => MemberKind::Hard { target },
 				None => continue,
 			},
 			_ => continue,
 		};
+		names += path.len() + kind.names();
+		if names > MAX_NAMES {
+			return Err(Bad::Archive);
+		}
 		members.push(Member { path, kind });
 	}
 	Ok(members)
@@ -213,29 +230,34 @@ fn pax(mut data: &[u8], name: &mut Option<Vec<u8>>, link: &mut Option<Vec<u8>>) 
 	Ok(())
 }
 
-/// The parts of a member's path, relative to the archive's root; `None` if it names nothing in there.
-fn parts(path: &[u8]) -> Option<Vec<Box<[u8]>>> {
+/// A member's path relative to the archive's root, without needless slashes; `None` if it names nothing in there.
+fn inside(path: &[u8]) -> Option<Box<[u8]>> {
 	if path.len() > MAX_PATH || path.contains(&0) {
 		return None;
 	}
-	let mut parts: Vec<Box<[u8]>> = Vec::new();
+	let mut inside = Vec::with_capacity(path.len());
 	for part in path.split(|byte| *byte == b'/') {
 		match part {
 			b"" | b"." => {},
 			b".." => return None,
 			part if part.len() > MAX_NAME => return None,
-			part => parts.push(part.into()),
+			part => {
+				if !inside.is_empty() {
+					inside.push(b'/');
+				}
+				inside.extend_from_slice(part);
+			},
 		}
 	}
-	(!parts.is_empty()).then_some(parts)
+	(!inside.is_empty()).then(|| inside.into())
 }
 
 /// Whether a symbolic link at a path points to something in the archive.
-fn stays_inside(path: &[Box<[u8]>], target: &[u8]) -> bool {
+fn stays_inside(path: &[u8], target: &[u8]) -> bool {
 	if target.is_empty() || target.len() > MAX_PATH || target.starts_with(b"/") {
 		return false;
 	}
-	let mut depth = path.len() - 1;
+	let mut depth = path.iter().filter(|byte| **byte == b'/').count();
 	for part in target.split(|byte| *byte == b'/') {
 		match part {
 			b"" | b"." => {},

@@ -14,3 +14,4 @@ mod wasi;
 pub use archive::{OutputFile, Packed, pack_output};
 pub use error::Error;
 pub use executor::{Config, Control, Execution, Executor, Limits, Task};
+pub use vfs::scratch_bytes;

@@ -22,7 +22,7 @@ use crate::{
 	error::{Error, Stop},
 	input::{Input, Member, MemberKind},
 	tariff,
-	wasi::errno::Errno,
+	wasi::{MAX_OPEN, errno::Errno},
 };
 use pages::{PAGE, Pages};
 
@@ -34,8 +34,13 @@ pub(crate) const MAX_NAME: usize = 255;
 pub(crate) const MAX_PATH: usize = 4_096;
 /// Most entries of all writable directories.
 pub(crate) const MAX_ENTRIES: u32 = 65_536;
+/// Most files, directories and links of an archive that is shown as such; one with more is shown as one file. Those
+/// that only the paths of its members name count too: a path of 4,096 bytes can name 2,048 directories.
+const MAX_INPUT_NODES: usize = 524_288;
 /// Most bytes of all files in `/tmp`.
-pub(crate) const TMP_QUOTA: u64 = 1 << 30;
+const TMP_QUOTA: u64 = 1 << 30;
+/// Bytes of a block that is paid for when a file gives it back.
+const BLOCK: u64 = 64 * 1024;
 
 /// The root directory.
 pub(crate) const ROOT: Ino = 0;
@@ -49,6 +54,14 @@ pub(crate) const STDIN: Ino = 4;
 pub(crate) const STDOUT: Ino = 5;
 /// What the program wrote to descriptor 2.
 pub(crate) const STDERR: Ino = 6;
+
+/// Most bytes on the disk that [`crate::Executor::execute`] takes in the scratch directory of a task with this
+/// `max_output`: what is in `/out`, the archive made of it, what is in `/tmp`, and the ends of all files, which take whole
+/// pages of the host's file.
+pub fn scratch_bytes(max_output: u64) -> u64 {
+	let files = u64::from(MAX_ENTRIES) + MAX_OPEN as u64;
+	max_output.saturating_mul(2).saturating_add(TMP_QUOTA).saturating_add(files * PAGE)
+}
 
 /// Why a file operation did not work.
 #[derive(Debug)]
@@ -211,29 +224,41 @@ impl Vfs {
 	}
 
 	/// Puts the input into `/in`. Members of an archive that cannot be placed are left out.
-	pub(crate) fn mount(&mut self, input: &Input) {
+	pub(crate) fn mount(&mut self, input: &mut Input) {
 		self.input = Some(input.file());
-		match input.members() {
-			None => {
-				let ino = self.add(IN, b"input", Body::Input { offset: 0, len: input.len() });
-				// Standard input is the same file, under another number.
-				if let (Some(_), Some(Some(stdin))) = (ino, self.nodes.get_mut(STDIN as usize)) {
-					stdin.body = Body::Input { offset: 0, len: input.len() };
-				}
-			},
-			Some(members) => {
-				for member in members {
-					self.mount_member(member);
-				}
-			},
+		let members = input.take_members();
+		if members.is_some_and(|members| self.mount_members(&members)) {
+			return;
+		}
+		let ino = self.add(IN, b"input", Body::Input { offset: 0, len: input.len() });
+		// Standard input is the same file, under another number.
+		if let (Some(_), Some(Some(stdin))) = (ino, self.nodes.get_mut(STDIN as usize)) {
+			stdin.body = Body::Input { offset: 0, len: input.len() };
 		}
 	}
 
+	/// Shows the members of an archive. If they are too many it shows none, and says so.
+	fn mount_members(&mut self, members: &[Member]) -> bool {
+		let own = self.nodes.len();
+		for member in members {
+			self.mount_member(member);
+			if self.nodes.len() - own > MAX_INPUT_NODES {
+				self.nodes.truncate(own);
+				if let Ok(dir) = self.dir_mut(IN) {
+					dir.entries.clear();
+				}
+				return false;
+			}
+		}
+		true
+	}
+
 	fn mount_member(&mut self, member: &Member) {
-		let Some((name, parents)) = member.path.split_last() else { return };
+		let mut parents = member.path.split(|byte| *byte == b'/');
+		let Some(name) = parents.next_back() else { return };
 		let mut dir = IN;
 		for parent in parents {
-			dir = match self.dir(dir).ok().and_then(|dir| dir.entries.get(&parent[..])).copied() {
+			dir = match self.dir(dir).ok().and_then(|dir| dir.entries.get(parent)).copied() {
 				Some(found) if self.dir(found).is_ok() => found,
 				// A file is in the way.
 				Some(_) => return,
@@ -243,7 +268,7 @@ impl Vfs {
 				},
 			};
 		}
-		let before = self.dir(dir).ok().and_then(|dir| dir.entries.get(&name[..])).copied();
+		let before = self.dir(dir).ok().and_then(|dir| dir.entries.get(name)).copied();
 		let body = match &member.kind {
 			MemberKind::Dir => {
 				if before.is_some() {
@@ -255,8 +280,8 @@ impl Vfs {
 			MemberKind::Link { target } => Body::Link(Arc::from(&target[..])),
 			MemberKind::Hard { target } => {
 				let mut ino = IN;
-				for part in target {
-					let found = self.dir(ino).ok().and_then(|dir| dir.entries.get(&part[..]));
+				for part in target.split(|byte| *byte == b'/') {
+					let found = self.dir(ino).ok().and_then(|dir| dir.entries.get(part));
 					let Some(found) = found else { return };
 					ino = *found;
 				}
@@ -658,7 +683,8 @@ impl Vfs {
 		*len = new;
 		let count = new.div_ceil(PAGE) as usize;
 		if count < pages.len() {
-			self.work += (pages.len() - count) as u64 * tariff::FREE_BLOCK;
+			let blocks = old.div_ceil(BLOCK).saturating_sub(new.div_ceil(BLOCK));
+			self.work += blocks * tariff::FREE_BLOCK;
 			for page in pages.drain(count..).flatten() {
 				self.pages.give_back(page);
 			}
@@ -673,5 +699,85 @@ impl Vfs {
 			self.pages.zero(*page, (new % PAGE) as usize)?;
 		}
 		Ok(())
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	/// An archive of empty files with these paths.
+	fn archive(paths: impl Iterator<Item = String>) -> Vec<u8> {
+		let mut builder = tar::Builder::new(Vec::new());
+		for path in paths {
+			let mut header = tar::Header::new_gnu();
+			header.set_size(0);
+			builder.append_data(&mut header, path, &[][..]).unwrap();
+		}
+		builder.into_inner().unwrap()
+	}
+
+	/// How many entries `/in` has with this input, and whether `input` is one of them.
+	fn mounted(input: &[u8]) -> (usize, bool) {
+		let folder = tempfile::tempdir().unwrap();
+		let path = folder.path().join("input.tar");
+		std::fs::write(&path, input).unwrap();
+		let mut vfs = Vfs::new(folder.path(), 0).unwrap();
+		vfs.mount(&mut Input::open(&path).unwrap());
+		let is_one_file = vfs.dir(IN).unwrap().entries.contains_key(&b"input"[..]);
+		(vfs.count(IN).unwrap(), is_one_file)
+	}
+
+	/// A path of 2,047 parts, the first of them a number.
+	fn deep(number: usize) -> String {
+		format!("{number:03}{}", "/a".repeat(2_046))
+	}
+
+	#[test]
+	fn should_stay_within_its_space_when_long_files_are_cut_to_a_byte() {
+		const MAX_OUTPUT: u64 = 1 << 20;
+		let folder = tempfile::tempdir().unwrap();
+		let mut vfs = Vfs::new(folder.path(), MAX_OUTPUT).unwrap();
+		let data = vec![7; BLOCK as usize];
+		for number in 0..20_000 {
+			let dir = if number % 2 == 0 { OUT } else { TMP };
+			let ino = vfs.create_file(dir, number.to_string().as_bytes()).unwrap();
+			vfs.write(ino, 0, &data).unwrap();
+			vfs.resize(ino, 1).unwrap();
+		}
+		let taken = vfs.pages.len();
+		assert!(taken < BLOCK + 20_000 * PAGE, "{taken}");
+		assert!(taken < scratch_bytes(MAX_OUTPUT));
+	}
+
+	#[test]
+	fn should_charge_for_blocks_when_a_file_shrinks() {
+		let folder = tempfile::tempdir().unwrap();
+		let mut vfs = Vfs::new(folder.path(), 1 << 20).unwrap();
+		let ino = vfs.create_file(OUT, b"file").unwrap();
+		vfs.resize(ino, 3 * BLOCK + 1).unwrap();
+		for (len, blocks) in [(3 * BLOCK, 1), (3 * BLOCK - 1, 0), (BLOCK + 1, 1), (0, 2)] {
+			vfs.take_work();
+			vfs.resize(ino, len).unwrap();
+			assert_eq!(vfs.take_work(), blocks * tariff::FREE_BLOCK, "{len}");
+		}
+	}
+
+	#[test]
+	fn should_show_one_file_when_an_archive_names_too_many_directories() {
+		let most = MAX_INPUT_NODES / 2_047;
+		assert_eq!(mounted(&archive((0..most).map(deep))), (most, false));
+		assert_eq!(mounted(&archive((0..=most).map(deep))), (1, true));
+		// What is named again is there once.
+		assert_eq!(mounted(&archive((0..=most).map(|_| deep(7)))), (1, false));
+	}
+
+	#[test]
+	fn should_show_one_file_when_an_archive_has_too_many_bytes_of_names() {
+		let long =
+			|number: usize| format!("{number:05}{}", format!("/{}", "n".repeat(255)).repeat(15));
+		let fit = (64 << 20) / long(0).len();
+		assert!(!mounted(&archive((0..fit).map(long))).1);
+		assert_eq!(mounted(&archive((0..=fit).map(long))), (1, true));
 	}
 }

@@ -21,6 +21,7 @@ use crate::{
 };
 use errno::Errno;
 use fd::Descriptors;
+pub(crate) use fd::MAX_OPEN;
 
 /// The module that programs import from.
 pub(crate) const MODULE: &str = "wasi_snapshot_preview1";

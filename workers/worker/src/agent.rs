@@ -547,8 +547,7 @@ impl Agent {
 					None
 				},
 				Some(produced) if self.lacks_proof(assignment, produced) => {
-					// It was lost. The same work gives the same result again.
-					self.work_on(live, assignment).accept();
+					self.prove_again(live, assignment);
 					None
 				},
 				Some(produced) if assignment.job_state == JobState::Revealing => {
@@ -584,10 +583,27 @@ impl Agent {
 					None => false,
 				};
 				if lost && assignment.job_state == JobState::Verifying {
-					self.work_on(live, assignment).accept();
+					self.prove_again(live, assignment);
 				}
 				None
 			},
+		}
+	}
+
+	/// Makes a lost proof anew: the same work gives the same result again, and a proof of it.
+	fn prove_again(&self, live: &mut Live, assignment: &Assignment<AccountId>) {
+		let done = live.work.as_ref().is_some_and(|work| work.phase() == Phase::Done);
+		if done {
+			// The proof was lost after the work was done, or could not be kept: not at once again.
+			if live.failed_at.is_some_and(|at| at.elapsed() < RETRY_PAUSE) {
+				return;
+			}
+			tracing::warn!(execution = %live.record.execution, "the proof of a product was lost; it is made again");
+			live.work = None;
+		}
+		self.work_on(live, assignment).accept();
+		if done {
+			live.failed_at = Some(Instant::now());
 		}
 	}
 
@@ -629,7 +645,8 @@ impl Agent {
 			Phase::Failed(reason) => Choice::Decline(reason),
 			Phase::Fetching if !last_moment => Choice::Wait,
 			Phase::Fetching => {
-				// Half of the time to run must do for what is left of the download.
+				// A large input takes longer than there is time to accept, so it may come after that; half of the time to run must do
+				// for what is left. A source that stops then makes us late.
 				let time = block.saturating_mul(assignment.spec.run_blocks / 2);
 				if work.lacks_input_key(&assignment.spec) {
 					Choice::Decline("the requester did not hand out the key of the input".into())
@@ -944,8 +961,8 @@ impl Agent {
 
 	/// Notices whether the disk is full; a worker with a full disk sends no heartbeats, so that it is not drawn.
 	pub fn check_disk(&self) {
-		let full = match self.0.runner.store().reserve(0) {
-			Ok(_) => None,
+		let full = match self.0.runner.store().check_free() {
+			Ok(()) => None,
 			Err(error) => Some(error.to_string()),
 		};
 		let mut state = lock(&self.0.state);

@@ -460,6 +460,11 @@ impl Config {
 		self.data_dir.join("journal.redb")
 	}
 
+	/// Whether the worker joins the mesh, at relays that are named or at those of the chain.
+	pub fn joins_mesh(&self) -> bool {
+		!self.mesh.relays.is_empty() || (self.mesh.from_chain && self.chain.rpc.is_some())
+	}
+
 	/// Where it stands at which relays of the chain this worker waits.
 	pub fn relays_path(&self) -> PathBuf {
 		self.data_dir.join("relays")

@@ -7,6 +7,7 @@
 use std::{
 	collections::{HashMap, HashSet},
 	fs, io,
+	os::unix::fs::{DirBuilderExt, MetadataExt},
 	path::{Path, PathBuf},
 	sync::{Arc, Mutex, Weak},
 	time::{Duration, SystemTime},
@@ -111,10 +112,38 @@ struct Index {
 	/// Contents whose hash this process has checked.
 	checked: HashSet<H256>,
 	fetching: HashMap<H256, Weak<tokio::sync::Mutex<()>>>,
-	/// Bytes promised to work that has begun and has not written them yet.
-	reserved: u64,
-	/// Makes the names of scratch folders differ.
-	scratched: u64,
+	/// What is promised to work that has begun.
+	promises: HashMap<u64, Promise>,
+	/// Makes the numbers of promises and the names of scratch folders differ.
+	counted: u64,
+}
+
+impl Index {
+	fn count(&mut self) -> u64 {
+		self.counted += 1;
+		self.counted
+	}
+}
+
+/// Space that is promised, and the folders in which it is used.
+struct Promise {
+	bytes: u64,
+	folders: Vec<PathBuf>,
+}
+
+impl Promise {
+	/// Bytes of it that are not written yet. Those that are show in the free space of the disk already.
+	fn left(&self) -> u64 {
+		let written = self.folders.iter().map(|folder| taken(folder)).sum();
+		self.bytes.saturating_sub(written)
+	}
+}
+
+/// Bytes on the disk that the files of a folder take; none if it is gone.
+fn taken(folder: &Path) -> u64 {
+	let files = fs::read_dir(folder).into_iter().flatten().flatten();
+	let blocks = files.filter_map(|file| Some(file.metadata().ok()?.blocks()));
+	blocks.sum::<u64>().saturating_mul(512)
 }
 
 /// Keeps a content from being removed.
@@ -138,14 +167,33 @@ impl Drop for Pin {
 /// Space that is promised to somebody.
 pub struct Reservation {
 	store: Store,
-	bytes: u64,
+	number: u64,
+}
+
+impl Reservation {
+	/// A fresh empty folder, for its owner only, whose files use what is promised here. A run that was called off may still be busy
+	/// in an older one.
+	pub fn scratch(&self, label: &str) -> Result<PathBuf, Error> {
+		let mut state = lock(&self.store.0.state);
+		let name = format!("{label}-{}", state.count());
+		let path = self.store.0.root.join("scratch").join(name);
+		make_folder(&path)?;
+		if let Some(promise) = state.promises.get_mut(&self.number) {
+			promise.folders.push(path.clone());
+		}
+		Ok(path)
+	}
 }
 
 impl Drop for Reservation {
 	fn drop(&mut self) {
-		let mut state = lock(&self.store.0.state);
-		state.reserved = state.reserved.saturating_sub(self.bytes);
+		lock(&self.store.0.state).promises.remove(&self.number);
 	}
+}
+
+/// Makes a folder that its owner only can read, if it is not there.
+fn make_folder(path: &Path) -> Result<(), Error> {
+	fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(Error::io(path))
 }
 
 fn name(hash: H256) -> String {
@@ -192,8 +240,7 @@ impl Store {
 			state: Mutex::new(Index::default()),
 		}));
 		for folder in ["cache", "output", "partial", "scratch"] {
-			let folder = root.join(folder);
-			fs::create_dir_all(&folder).map_err(Error::io(&folder))?;
+			make_folder(&root.join(folder))?;
 		}
 		let scratch = root.join("scratch");
 		for entry in fs::read_dir(&scratch).map_err(Error::io(&scratch))?.flatten() {
@@ -220,18 +267,6 @@ impl Store {
 	/// Where a download through the mesh is collected, which need not come from front to back.
 	pub fn mesh_partial_path(&self, hash: H256) -> PathBuf {
 		self.0.root.join("partial").join(format!("{}.mesh", name(hash)))
-	}
-
-	/// A fresh empty folder for one run. A run that was called off may still be busy in an older one.
-	pub fn scratch(&self, label: &str) -> Result<PathBuf, Error> {
-		let number = {
-			let mut index = lock(&self.0.state);
-			index.scratched += 1;
-			index.scratched
-		};
-		let path = self.0.root.join("scratch").join(format!("{label}-{number}"));
-		fs::create_dir_all(&path).map_err(Error::io(&path))?;
-		Ok(path)
 	}
 
 	/// Keeps a content until the pin is dropped.
@@ -296,14 +331,28 @@ impl Store {
 
 	/// Promises `bytes`, removing cached files for it if it must. Fails if the disk is too full.
 	pub fn reserve(&self, bytes: u64) -> Result<Reservation, Error> {
-		let bounds = &self.0.bounds;
-		let needed = {
+		let (number, needed) = {
 			let mut state = lock(&self.0.state);
-			state.reserved = state.reserved.saturating_add(bytes);
-			state.reserved
+			let number = state.count();
+			state.promises.insert(number, Promise { bytes, folders: Vec::new() });
+			(number, state.promises.values().map(Promise::left).fold(0, u64::saturating_add))
 		};
 		// From here on the promise is taken back when we leave.
-		let reservation = Reservation { store: self.clone(), bytes };
+		let reservation = Reservation { store: self.clone(), number };
+		self.make_room(needed)?;
+		Ok(reservation)
+	}
+
+	/// Removes cached files until only what has to stay free is free, if it must. Fails if the disk is too full.
+	///
+	/// What is promised does not count: it is for those who have it.
+	pub fn check_free(&self) -> Result<(), Error> {
+		self.make_room(0)
+	}
+
+	/// Removes cached files until `needed` bytes are free besides what has to stay so.
+	fn make_room(&self, needed: u64) -> Result<(), Error> {
+		let bounds = &self.0.bounds;
 		let wanted = needed.saturating_add(bounds.min_free);
 		if self.free()? < wanted {
 			self.evict(|store| Ok(store.free()? >= wanted))?;
@@ -317,7 +366,7 @@ impl Store {
 				reserve: bounds.min_free.div_ceil(MIB),
 			});
 		}
-		Ok(reservation)
+		Ok(())
 	}
 
 	/// Removes unpinned cached files, those unused for the longest time first, until `enough` says so.
@@ -585,7 +634,59 @@ mod tests {
 		let error = store.reserve(u64::MAX / 2).err().unwrap();
 		assert!(error.is_disk_full() && error.to_string().contains("Make room"), "{error}");
 		store.reserve(1).unwrap();
-		assert_eq!(lock(&store.0.state).reserved, 0);
+		assert!(lock(&store.0.state).promises.is_empty());
+	}
+
+	#[test]
+	fn should_count_bytes_once_when_they_are_written_under_a_promise() {
+		let folder = tempfile::tempdir().unwrap();
+		let store = store(folder.path());
+		let left = |number| lock(&store.0.state).promises[&number].left();
+		let (large, small) = (store.reserve(10 * MIB).unwrap(), store.reserve(MIB).unwrap());
+		let scratch = large.scratch("a").unwrap();
+		let other = large.scratch("a").unwrap();
+		assert_ne!(scratch, other);
+		fs::write(scratch.join("file"), vec![1; 4 * MIB as usize]).unwrap();
+		fs::write(other.join("file"), vec![1; MIB as usize]).unwrap();
+		// What a hole does not take is still to come.
+		fs::File::create(other.join("hole")).unwrap().set_len(MIB).unwrap();
+		assert_eq!(left(large.number), 5 * MIB);
+		// More than was promised takes nothing from others.
+		let file = small.scratch("b").unwrap().join("file");
+		fs::write(file, vec![1; 2 * MIB as usize]).unwrap();
+		assert_eq!((left(large.number), left(small.number)), (5 * MIB, 0));
+		fs::remove_dir_all(scratch).unwrap();
+		assert_eq!(left(large.number), 9 * MIB);
+	}
+
+	#[test]
+	fn should_not_call_the_disk_full_when_its_space_is_promised() {
+		let folder = tempfile::tempdir().unwrap();
+		let store = store(folder.path());
+		let free = store.free().unwrap();
+		let _room = store.reserve(free / 2).unwrap();
+		let hash = put(&store, b"content");
+		assert!(store.reserve(free / 2 + free / 4).is_err());
+		assert!(!store.cache_path(hash).exists(), "it went for the second");
+		let hash = put(&store, b"content");
+		// As if half of the disk had been used by others meanwhile.
+		lock(&store.0.state).promises.values_mut().for_each(|promise| promise.bytes = free * 2);
+		store.check_free().unwrap();
+		assert!(store.cache_path(hash).exists());
+	}
+
+	#[test]
+	fn should_make_folders_for_its_owner_only_when_the_root_is_open_to_all() {
+		use std::os::unix::fs::PermissionsExt;
+		let folder = tempfile::tempdir().unwrap();
+		fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+		let store = store(folder.path());
+		let scratch = store.reserve(0).unwrap().scratch("a").unwrap();
+		let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
+		assert_eq!(mode(&scratch), 0o700);
+		for name in ["cache", "output", "partial", "scratch"] {
+			assert_eq!(mode(&folder.path().join(name)), 0o700, "{name}");
+		}
 	}
 
 	#[test]

@@ -9,6 +9,7 @@ use io_kernels::{
 	DeviceKind,
 	cuda::{DriverError, DriverInfo, driver_status},
 };
+use io_mesh::ContentAt;
 use serde::Serialize;
 use sp_core::H256;
 
@@ -153,8 +154,12 @@ fn disk(config: &Config, report: &mut Report) {
 			let found = format!("{}, {} MiB free", config.data_dir.display(), free / MIB);
 			if free < config.min_free() {
 				report.fail(what, found, "make room: content.min_free_mib must stay free");
-			} else if free < config.min_free() + 4 * 1024 * MIB {
-				report.warn(what, found, "a large job needs 4 GiB and more");
+			} else if free < config.min_free() + 5 * 1024 * MIB {
+				report.warn(
+					what,
+					found,
+					"a program needs 1.3 GiB at least, a large job 5 GiB and more",
+				);
 			} else {
 				report.ok(what, found);
 			}
@@ -437,11 +442,19 @@ fn calls_of_a_node(status: &Status, address: SocketAddr, report: &mut Report) {
 
 async fn outputs(config: &Config, running: Option<&Status>, report: &mut Report) {
 	let what = "outputs";
+	let in_mesh = match running {
+		Some(status) => ContentAt::is_one(&status.content_url),
+		None => config.content.public_url.is_none() && config.joins_mesh(),
+	};
+	if in_mesh {
+		report.ok(what, "requesters fetch them through the mesh");
+		return;
+	}
 	if config.content.public_url.is_none() {
 		report.warn(
 			what,
 			"only this machine can fetch them",
-			"set content.listen and content.public_url to an address that requesters reach",
+			"join the mesh (`--mesh`), or set content.listen and content.public_url to an address that requesters reach",
 		);
 	}
 	let Some(status) = running else { return };
@@ -577,6 +590,28 @@ mod tests {
 		assert_eq!(report.0.len(), 1, "{:?}", report.0);
 		let Finding { level, found, .. } = report.0.remove(0);
 		(level, found)
+	}
+
+	fn outputs_of(config: &Config, running: Option<&Status>) -> Vec<(Level, String)> {
+		let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+		let mut report = Report::default();
+		runtime.block_on(outputs(config, running, &mut report));
+		report.0.into_iter().map(|finding| (finding.level, finding.found)).collect()
+	}
+
+	#[test]
+	fn should_find_outputs_in_the_mesh_when_that_is_where_they_are() {
+		let mut config = Config::default();
+		let status = |url: &str| Status { content_url: url.into(), ..Status::default() };
+		let in_mesh = status("io-mesh:3vQB7B6MrGQZaxCuFg4oh");
+		let ok = vec![(Level::Ok, "requesters fetch them through the mesh".to_owned())];
+		// Whatever the settings of this call say, the worker that runs knows.
+		assert_eq!(outputs_of(&config, Some(&in_mesh)), ok);
+		assert_eq!(outputs_of(&config, None)[0].0, Level::Warn);
+		config.mesh.relays = vec!["https://relay.example/".into()];
+		assert_eq!(outputs_of(&config, None), ok);
+		let found = outputs_of(&config, Some(&status("http://127.0.0.1:1")));
+		assert_eq!(found.last().unwrap().0, Level::Fail);
 	}
 
 	fn calls(last: Option<u64>, up: u64) -> Level {

@@ -165,6 +165,12 @@ impl Progress {
 		Some(Duration::from_millis((spent as u128 * left as u128 / done as u128) as u64))
 	}
 
+	/// As if so much had come.
+	#[cfg(test)]
+	pub(crate) fn at(done: u64, total: u64) -> Progress {
+		Progress { started: Instant::now(), done: done.into(), total: total.into() }
+	}
+
 	fn set_done(&self, bytes: u64) {
 		self.done.store(bytes, Ordering::Relaxed);
 	}

@@ -17,7 +17,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-	content::{self, Store},
+	content::{self, Reservation, Store},
 	fetch::{self, Fetcher, Length, Progress, Wanted},
 	journal::Execution,
 	kernel::{self, Kernels},
@@ -177,8 +177,11 @@ impl Work {
 		self.control.fuel_used()
 	}
 
-	/// Whether the downloads move so fast that they end within `time`.
+	/// Whether the downloads move so fast that they end within `time`. Of a sealed input nobody can say: its key has to open it too.
 	pub fn fetched_within(&self, spec: &JobSpec, time: Duration) -> bool {
+		if sealing::is_input_sealed(spec) {
+			return false;
+		}
 		let program = match spec.program {
 			Program::Kernel { .. } => Some(Duration::ZERO),
 			_ => self.program.remaining(),
@@ -323,7 +326,7 @@ impl Runner {
 		let _pins = [program.map(|hash| self.store.pin(hash)), Some(self.store.pin(spec.input))];
 		let mut accepted = work.accepted.subscribe();
 		let mut pause = Duration::from_secs(1);
-		let (program, input, _room) = loop {
+		let (program, input, room) = loop {
 			match self.prepare(genesis, execution, program, spec, work).await {
 				Ok(ready) => break ready,
 				Err(failure) if *accepted.borrow() => {
@@ -358,10 +361,10 @@ impl Runner {
 			let result = match (&program, &input) {
 				(Some(program), input) => {
 					let input = input.as_ref().map(Opened::path);
-					self.execute(genesis, execution, spec, program, input, work).await
+					self.execute(genesis, execution, spec, program, input, &room, work).await
 				},
 				(None, Some(input)) => {
-					self.multiply(genesis, execution, spec, input.path(), work).await
+					self.multiply(genesis, execution, spec, input.path(), &room, work).await
 				},
 				(None, None) => Err(Failure::Unsupported("kernels need an input")),
 			};
@@ -385,7 +388,7 @@ impl Runner {
 		program: Option<H256>,
 		spec: &JobSpec,
 		work: &Work,
-	) -> Result<(Option<PathBuf>, Option<Opened>, content::Reservation), Failure> {
+	) -> Result<(Option<PathBuf>, Option<Opened>, Arc<Reservation>), Failure> {
 		let wanted_program = program.map(|hash| Wanted {
 			hash,
 			length: Length::AtMost(MAX_PROGRAM_BYTES),
@@ -396,11 +399,8 @@ impl Runner {
 			length: Length::Exactly(spec.input_len),
 			sources: spec.input_at.clone(),
 		};
-		// The files of the program and the archive made of them, at the same time; kernels have no files.
-		let store = self.store.clone();
-		let bytes = spec.max_output.saturating_mul(if program.is_some() { 2 } else { 1 });
-		let bytes = bytes.saturating_add(sealing::extra_room(spec));
-		let room = blocking(move || Ok(store.reserve(bytes)?)).await?;
+		let (store, bytes) = (self.store.clone(), room_for(spec));
+		let room = Arc::new(blocking(move || Ok(store.reserve(bytes)?)).await?);
 		let input = async {
 			match spec.input_len {
 				0 => Ok(None),
@@ -416,7 +416,7 @@ impl Runner {
 		let (program, input) = tokio::try_join!(program, input)?;
 		let input = match input {
 			Some(sealed) if sealing::is_input_sealed(spec) => {
-				Some(self.open_input(genesis, execution, sealed, work).await?)
+				Some(self.open_input(genesis, execution, sealed, &room, work).await?)
 			},
 			input => input.map(Opened::Plain),
 		};
@@ -429,6 +429,7 @@ impl Runner {
 		genesis: H256,
 		execution: Execution,
 		sealed: PathBuf,
+		room: &Arc<Reservation>,
 		work: &Work,
 	) -> Result<Opened, Failure> {
 		let mut given = work.input_key.subscribe();
@@ -437,11 +438,11 @@ impl Runner {
 			.await
 			.map_err(|e| Failure::Internal(e.to_string()))?
 			.ok_or_else(|| Failure::Internal("no key".into()))?;
-		let (keys, store) = (self.keys.clone(), self.store.clone());
+		let (keys, room) = (self.keys.clone(), room.clone());
 		blocking(move || {
 			let purpose = sealing::purpose(genesis, execution.job, seal::Sealed::Input);
 			let key = keys.open_key(&key, &purpose)?;
-			let folder = store.scratch(&format!("{}-input", execution.label()))?;
+			let folder = room.scratch(&format!("{}-input", execution.label()))?;
 			sealing::open_input(&key, &sealed, folder)
 		})
 		.await
@@ -454,10 +455,11 @@ impl Runner {
 		spec: &JobSpec,
 		program: &Path,
 		input: Option<&Path>,
+		room: &Arc<Reservation>,
 		work: &Work,
 	) -> Result<Output, Failure> {
 		let executor = self.executor.clone();
-		let store = self.store.clone();
+		let (store, room) = (self.store.clone(), room.clone());
 		let (program, input) = (program.to_path_buf(), input.map(Path::to_path_buf));
 		let limits = Limits {
 			max_units: spec.max_units,
@@ -469,7 +471,7 @@ impl Runner {
 		let control = work.control.clone();
 		let recipient = spec.encryption;
 		blocking(move || {
-			let scratch = store.scratch(&execution.label())?;
+			let scratch = room.scratch(&execution.label())?;
 			let task = Task {
 				program: &program,
 				input: input.as_deref(),
@@ -508,13 +510,14 @@ impl Runner {
 		execution: Execution,
 		spec: &JobSpec,
 		input: &Path,
+		room: &Arc<Reservation>,
 		work: &Work,
 	) -> Result<Output, Failure> {
-		let (kernels, store, control) =
-			(self.kernels.clone(), self.store.clone(), work.control.clone());
+		let (kernels, control) = (self.kernels.clone(), work.control.clone());
+		let (store, room) = (self.store.clone(), room.clone());
 		let (spec, input, para) = (spec.clone(), input.to_path_buf(), *self.para.borrow());
 		blocking(move || {
-			let scratch = store.scratch(&execution.label())?;
+			let scratch = room.scratch(&execution.label())?;
 			let task = kernel::Task {
 				spec: &spec,
 				job: execution.job,
@@ -546,6 +549,16 @@ impl Runner {
 	}
 }
 
+/// Bytes on the disk that a job can take here, besides its program and its input as they come. A program may use all of `/tmp`
+/// without saying so before; who has less room is to decline, which costs nothing, rather than be late.
+fn room_for(spec: &JobSpec) -> u64 {
+	let work = match spec.program {
+		Program::Kernel { .. } => spec.max_output,
+		_ => io_executor::scratch_bytes(spec.max_output),
+	};
+	work.saturating_add(sealing::extra_room(spec))
+}
+
 /// Whether a job's product has to be proven.
 fn proves(spec: &JobSpec) -> bool {
 	matches!(spec.verification, Verification::Product { .. })
@@ -557,5 +570,51 @@ async fn blocking<T: Send + 'static>(
 	match tokio::task::spawn_blocking(work).await {
 		Ok(result) => result,
 		Err(error) => Err(Failure::Internal(error.to_string())),
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	fn spec(encryption: Option<[u8; 32]>) -> JobSpec {
+		JobSpec {
+			program: Program::Wasm { hash: H256::zero() },
+			program_at: Default::default(),
+			input_at: Default::default(),
+			input: H256::zero(),
+			input_len: 100,
+			args: Default::default(),
+			class: 0,
+			max_units: 1,
+			max_memory: 64,
+			max_output: 1_000,
+			price_per_unit: 1,
+			replicas: 1,
+			quorum: 1,
+			run_blocks: 100,
+			encryption,
+			min_perf: 0,
+			verification: Verification::Quorum,
+		}
+	}
+
+	#[test]
+	fn should_not_expect_a_sealed_input_when_not_all_of_it_is_here() {
+		let (program, input) = (Progress::at(99, 100), Progress::at(99, 100));
+		let work = Work { program, input, ..Work::default() };
+		let time = Duration::from_secs(3600);
+		assert!(work.fetched_within(&spec(None), time));
+		assert!(!work.fetched_within(&spec(Some([1; 32])), time));
+	}
+
+	#[test]
+	fn should_take_room_for_all_that_a_program_may_write() {
+		let mut spec = spec(None);
+		assert_eq!(room_for(&spec), io_executor::scratch_bytes(1_000));
+		assert!(room_for(&spec) > (1 << 30) + 2_000, "it may fill /tmp");
+		spec.program =
+			Program::Kernel { kind: io_primitives::Kernel::MatMulI8 { m: 1, k: 1, n: 1 } };
+		assert_eq!(room_for(&spec), 1_000);
 	}
 }

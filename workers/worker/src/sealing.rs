@@ -6,6 +6,7 @@
 use std::{
 	fs::File,
 	io::{BufReader, BufWriter, Write},
+	os::unix::fs::OpenOptionsExt,
 	path::{Path, PathBuf},
 };
 
@@ -77,7 +78,8 @@ pub(crate) fn open_input(
 	let path = folder.join("input");
 	let opened = Opened::Unsealed { path: path.clone(), folder };
 	let from = File::open(sealed).map_err(Failure::file(sealed))?;
-	let mut to = BufWriter::new(File::create(&path).map_err(Failure::file(&path))?);
+	let file = File::options().write(true).create_new(true).mode(0o600).open(&path);
+	let mut to = BufWriter::new(file.map_err(Failure::file(&path))?);
 	seal::open(key, &mut BufReader::new(from), &mut to, u64::MAX)?;
 	to.flush().map_err(Failure::file(&path))?;
 	Ok(opened)
@@ -126,7 +128,7 @@ impl Archive {
 
 #[cfg(test)]
 mod tests {
-	use std::time::Duration;
+	use std::{os::unix::fs::MetadataExt, time::Duration};
 
 	use super::*;
 	use crate::content::Bounds;
@@ -187,6 +189,7 @@ mod tests {
 		std::fs::create_dir(&place).unwrap();
 		let opened = open_input(&key, &sealed, place.clone()).unwrap();
 		assert_eq!(std::fs::read(opened.path()).unwrap(), b"the input");
+		assert_eq!(std::fs::metadata(opened.path()).unwrap().mode() & 0o777, 0o600);
 		drop(opened);
 		assert!(!place.exists() && sealed.exists());
 

@@ -11,8 +11,9 @@ use std::{
 
 use crate::error::{Error, Stop};
 
-/// Bytes of a page.
-pub(crate) const PAGE: u64 = 64 * 1024;
+/// Bytes of a page: a block of common file systems. Each file can keep one that holds a single byte of it, so it is the
+/// number of files that decides how much larger than them the host's file may be; see [`crate::scratch_bytes`].
+pub(crate) const PAGE: u64 = 4 * 1024;
 const NAME: &str = "pages";
 static ZEROS: [u8; PAGE as usize] = [0; PAGE as usize];
 
@@ -44,6 +45,12 @@ impl Pages {
 	/// Where the file lies.
 	pub(crate) fn directory(&self) -> &Path {
 		&self.directory
+	}
+
+	/// Most bytes that the host's file can take.
+	#[cfg(test)]
+	pub(crate) fn len(&self) -> u64 {
+		u64::from(self.count) * PAGE
 	}
 
 	/// A page of zeros, or, if the caller writes all of it, of anything.

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Most descriptors that are open at a time.
-const MAX_OPEN: usize = 1_024;
+pub(crate) const MAX_OPEN: usize = 1_024;
 
 /// Descriptor flag: writes go to the end.
 pub(super) const APPEND: u16 = 1;

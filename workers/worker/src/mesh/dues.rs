@@ -65,6 +65,8 @@ pub(super) struct Dues {
 	accounts: Vec<Account>,
 	/// Where it stands what was signed for.
 	path: PathBuf,
+	/// Whether receipts were made since that was last written.
+	unwritten: bool,
 	/// The last epoch in which a report was sent.
 	reported: Option<EpochIndex>,
 }
@@ -89,7 +91,17 @@ impl Dues {
 			Account { relay, lane, meter, signed, made, due, seen }
 		};
 		let accounts = lanes.into_iter().map(account).collect();
-		Ok(Dues { client, keys, mesh, list, epoch, accounts, path, reported: None })
+		Ok(Dues {
+			client,
+			keys,
+			mesh,
+			list,
+			epoch,
+			accounts,
+			path,
+			unwritten: false,
+			reported: None,
+		})
 	}
 
 	/// Does what there is to do, again and again.
@@ -139,10 +151,9 @@ impl Dues {
 
 	/// Makes the receipts that `wanted` chooses, and brings the relays what they have not taken yet.
 	async fn settle(&mut self, wanted: impl Fn(&Account) -> bool) {
-		let mut fresh = false;
 		for account in self.accounts.iter_mut().filter(|account| wanted(account)) {
 			account.sign(&self.client, &self.keys);
-			fresh = true;
+			self.unwritten = true;
 		}
 		let signed = self.accounts.iter().map(|account| Signed {
 			relay: account.relay.id,
@@ -150,7 +161,7 @@ impl Dues {
 			bytes: account.signed,
 		});
 		// A relay that has a receipt must never be told of fewer bytes by the next process.
-		if fresh && let Err(error) = write(&self.path, signed) {
+		if let Err(error) = write_if(&mut self.unwritten, &self.path, signed) {
 			tracing::error!(path = %self.path.display(), %error, "receipts wait until it can be written");
 			return;
 		}
@@ -270,6 +281,19 @@ fn read(path: &Path) -> io::Result<Vec<Signed>> {
 	text.lines().map(|line| parse(line).ok_or_else(wrong)).collect()
 }
 
+/// Writes if something is unwritten, which it is until that has succeeded.
+fn write_if(
+	unwritten: &mut bool,
+	path: &Path,
+	all: impl Iterator<Item = Signed>,
+) -> io::Result<()> {
+	if *unwritten {
+		write(path, all)?;
+		*unwritten = false;
+	}
+	Ok(())
+}
+
 fn write(path: &Path, all: impl Iterator<Item = Signed>) -> io::Result<()> {
 	let folder = path.parent().unwrap_or(Path::new("."));
 	let mut file = tempfile::NamedTempFile::new_in(folder)?;
@@ -320,5 +344,23 @@ mod tests {
 		assert_eq!(read(&path).unwrap(), all);
 		std::fs::write(&path, "nonsense").unwrap();
 		assert!(read(&path).is_err());
+	}
+
+	#[test]
+	fn should_write_again_when_it_could_not_be_written() {
+		let folder = tempfile::tempdir().unwrap();
+		let place = folder.path().join("away");
+		let path = place.join("receipts");
+		let signed = Signed { relay: EndpointId([1; 32]), epoch: 7, bytes: 9 };
+		let mut unwritten = true;
+		for _ in 0..2 {
+			assert!(write_if(&mut unwritten, &path, [signed].into_iter()).is_err());
+		}
+		std::fs::create_dir(&place).unwrap();
+		write_if(&mut unwritten, &path, [signed].into_iter()).unwrap();
+		assert_eq!(read(&path).unwrap(), [signed]);
+		std::fs::remove_file(&path).unwrap();
+		write_if(&mut unwritten, &path, [signed].into_iter()).unwrap();
+		assert!(!path.exists());
 	}
 }

@@ -218,6 +218,12 @@ fn as_root(program: &str) -> Command {
 }
 
 impl SmallDisk {
+	fn resize(&self, size: &str) {
+		let options = format!("remount,size={size}");
+		let output = as_root("mount").args(["-o", &options]).arg(&self.0).output().unwrap();
+		assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+	}
+
 	/// Leaves not one block free.
 	fn fill(&self) {
 		let mut ballast = fs::File::create(self.0.join("ballast")).unwrap();
@@ -240,7 +246,9 @@ impl Drop for SmallDisk {
 fn should_decline_and_live_on_when_the_disk_is_full() {
 	let server = Server::start();
 	let folder = tempfile::tempdir().unwrap();
-	let disk = SmallDisk::mount(folder.path().join("disk"), "12m");
+	// The scratch space of one program, and a little more. Nothing of it is taken before it is used.
+	let size = format!("{}m", io_executor::scratch_bytes(0).div_ceil(1 << 20) + 12);
+	let disk = SmallDisk::mount(folder.path().join("disk"), &size);
 	let mut machine = Machine::with_data(folder, disk.0.join("data"));
 	machine.start();
 	let mut chain = Chain::new(&machine);
@@ -262,6 +270,7 @@ fn should_decline_and_live_on_when_the_disk_is_full() {
 	chain.blocks_until(&machine, "reveal", |chain| chain.revealed.contains_key(&2));
 
 	// A disk without a free byte: nothing can be written down, so nothing is said.
+	disk.resize("12m");
 	disk.fill();
 	chain.draw_good(&server, 3, 6, 0);
 	let mut said = Vec::new();
@@ -274,6 +283,7 @@ fn should_decline_and_live_on_when_the_disk_is_full() {
 	assert!(machine.try_alive(), "{}", machine.log());
 	assert!(!machine.log().contains("panicked"), "{}", machine.log());
 	disk.make_room();
+	disk.resize(&size);
 	chain.jobs.remove(&3);
 	chain.draw_good(&server, 4, 7, 0);
 	if let Some(job) = chain.jobs.get_mut(&4) {

@@ -154,6 +154,26 @@ fn should_have_the_proof_before_it_reveals_and_only_then() {
 }
 
 #[test]
+fn should_make_the_proof_again_when_it_is_lost_after_the_work_is_done() {
+	let (server, machine, mut chain) = set_up();
+	let input = input();
+	let verification = input.provable().unwrap();
+	chain.draw(7, spec(&server, &input, verification));
+	attest(&machine);
+	chain.blocks_until(&machine, "commitment", |chain| {
+		matches!(chain.state(7), Some(ReplicaState::Committed { .. }))
+	});
+	let proof = machine.data.join("products/7");
+	fs::remove_file(&proof).unwrap();
+	chain.block(&machine);
+	assert!(!chain.revealed.contains_key(&7));
+	chain.blocks_until(&machine, "reveal", |chain| chain.revealed.contains_key(&7));
+	assert!(proof.exists());
+	check(&chain, &input, &verification);
+	assert_eq!(chain.commitments[&7].len(), 1);
+}
+
+#[test]
 fn should_show_a_mismatch_when_roots_are_not_those_of_the_input() {
 	let (server, machine, mut chain) = set_up();
 	let (mine, other) = (input(), input());
