@@ -1,18 +1,18 @@
 //! The side that has the service.
 
 use std::{
-	collections::HashMap,
+	collections::{HashMap, VecDeque},
 	net::SocketAddr,
 	sync::{Arc, Mutex},
 	time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
-use tokio::{net::TcpStream, sync::Mutex as AsyncMutex};
+use tokio::{io::AsyncWriteExt, net::TcpStream, sync::Mutex as AsyncMutex};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-	Hello, MAX_HELLO, PROTOCOL, TunnelId,
+	Frame, Hello, MAX_HELLO, PROTOCOL, TunnelId,
 	pipe::{Carrier, Pipe},
 };
 use crate::{
@@ -34,6 +34,9 @@ const LINGER: Duration = Duration::from_secs(60);
 const REVIEW: Duration = Duration::from_secs(2);
 /// Tunnels of one peer.
 const TUNNELS: usize = 16;
+
+/// Tunnels that are remembered after their end.
+const FINISHED: usize = 1024;
 
 /// Which services a peer may reach. Made from the job or from the owner's settings, never from what the peer says.
 ///
@@ -70,13 +73,16 @@ struct Tunnel {
 pub struct TunnelServer {
 	services: Arc<dyn Services>,
 	tunnels: Mutex<HashMap<TunnelId, Arc<Tunnel>>>,
+	/// Tunnels that went through to their ends, with the bytes received: their clients may not have heard of it.
+	finished: Mutex<VecDeque<(TunnelId, u64)>>,
 	metrics: Metrics,
 }
 
 impl TunnelServer {
 	/// Serves these services.
 	pub fn new(services: Arc<dyn Services>, metrics: Metrics) -> Arc<TunnelServer> {
-		Arc::new(TunnelServer { services, tunnels: Mutex::default(), metrics })
+		let (tunnels, finished) = Default::default();
+		Arc::new(TunnelServer { services, tunnels, finished, metrics })
 	}
 
 	/// The tunnel with this name, which nobody but its client knows, for a peer that may reach its port.
@@ -86,6 +92,18 @@ impl TunnelServer {
 			*lock(&tunnel.client) = peer;
 			tunnel
 		})
+	}
+
+	/// Bytes that a tunnel has received which went through to its ends.
+	fn finished(&self, id: TunnelId) -> Option<u64> {
+		let finished = lock(&self.finished);
+		finished.iter().find(|(known, _)| *known == id).map(|(_, received)| *received)
+	}
+
+	fn finish(&self, id: TunnelId, received: u64) {
+		let mut finished = lock(&self.finished);
+		finished.truncate(FINISHED - 1);
+		finished.push_front((id, received));
 	}
 
 	fn allows(&self, peer: Peer, tunnel: &Tunnel) -> bool {
@@ -142,8 +160,9 @@ impl TunnelServer {
 			let (mut from, mut to) = socket.into_split();
 			let allowed = || server.allows(*lock(&kept.client), &kept);
 			tokio::join!(kept.pipe.local(&mut from, &mut to), kept.review(allowed));
-			if !kept.pipe.is_whole() {
-				super::break_off(from, to);
+			match kept.pipe.is_whole() {
+				true => server.finish(id, kept.pipe.received()),
+				false => super::break_off(from, to),
 			}
 			lock(&server.tunnels).remove(&id);
 			server.metrics.tunnels.dec();
@@ -185,6 +204,13 @@ impl Tunnel {
 	}
 }
 
+/// Tells a client again that all that it sent was handed on.
+async fn farewell(mut stream: Stream, received: u64) -> Result<(), Error> {
+	frame::write(&mut stream.send, &Ok::<u64, Refusal>(received)).await?;
+	frame::write(&mut stream.send, &Frame::Taken(received + 1)).await?;
+	Ok(stream.send.shutdown().await?)
+}
+
 #[async_trait]
 impl Protocol for Arc<TunnelServer> {
 	fn name(&self) -> &'static str {
@@ -196,7 +222,10 @@ impl Protocol for Arc<TunnelServer> {
 		let hello: Hello = hello.await.map_err(|_| Error::Stalled(HELLO.as_secs()))??;
 		let (found, peer_received) = match hello {
 			Hello::Open(id, port) => (self.open(peer, id, port).await, 0),
-			Hello::Resume(id, received) => (self.find(peer, id).ok_or(Refusal::NotFound), received),
+			Hello::Resume(id, received) => match (self.find(peer, id), self.finished(id)) {
+				(None, Some(all)) => return farewell(stream, all).await,
+				(found, _) => (found.ok_or(Refusal::NotFound), received),
+			},
 		};
 		match found {
 			Ok(tunnel) => tunnel.carry(stream, peer_received).await,

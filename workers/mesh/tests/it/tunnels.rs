@@ -11,8 +11,11 @@ use std::{
 use io_mesh::{
 	Error, Mesh, MeshSession, Peer,
 	error::Refusal,
+	frame,
 	metrics::Metrics,
-	tunnel::{Forward, Hello, PROTOCOL, Services, TunnelConfig, TunnelServer, WINDOW, connect},
+	tunnel::{
+		Forward, Frame, Hello, PROTOCOL, Services, TunnelConfig, TunnelServer, WINDOW, connect,
+	},
 };
 use tokio::{
 	io::{AsyncReadExt, AsyncWriteExt},
@@ -179,6 +182,29 @@ async fn should_not_go_on_for_a_peer_that_may_not_reach_the_port() {
 	assert_eq!(greet(&tunnels, OTHER, Hello::Resume(id, 0)).await, Err(Refusal::NotFound));
 	assert_eq!(greet(&tunnels, OTHER, Hello::Open(id, PORT)).await, Err(Refusal::Port));
 	assert_eq!(greet(&tunnels, CLIENT, Hello::Resume(id, 0)).await, Ok(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn should_say_again_that_all_was_handed_on_when_the_client_did_not_hear_it() {
+	let tunnels = tunnels(1, echo().await).await;
+	let (id, lane) = ([7; 16], &tunnels.session.lanes()[0]);
+	let greet = async |hello: Hello| {
+		let mut stream = lane.open(PROTOCOL, &frame::encode(&hello).unwrap()).await.unwrap();
+		let answer: Result<u64, Refusal> = frame::read(&mut stream.recv, 16).await.unwrap();
+		assert_eq!(answer, Ok(0));
+		stream
+	};
+	let mut stream = greet(Hello::Open(id, PORT)).await;
+	// Both directions end without a byte, and the client is gone before the server's last word.
+	frame::write(&mut stream.send, &Frame::End(0)).await.unwrap();
+	while frame::read::<Frame>(&mut stream.recv, 64).await.unwrap() != Frame::End(0) {}
+	frame::write(&mut stream.send, &Frame::Taken(1)).await.unwrap();
+	stream.send.shutdown().await.unwrap();
+	tokio::time::sleep(Duration::from_millis(300)).await;
+	drop(stream);
+
+	let mut stream = greet(Hello::Resume(id, 0)).await;
+	assert_eq!(frame::read::<Frame>(&mut stream.recv, 64).await.unwrap(), Frame::Taken(1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
