@@ -9,7 +9,6 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 source "$ROOT/scripts/devnet.sh"
-usage() { sed -n '2,/^set /p' "$ROOT/scripts/demo.sh" | sed '$d; s/^# \{0,1\}//'; }
 DEVNET_MESH=true
 case "${1:-}" in
 --http)

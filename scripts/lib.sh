@@ -8,6 +8,9 @@ for variable in IO_BIN_DIR IO_CACHE_DIR IO_LAB_BIN IO_NETWORK_DIR IO_RELAY_ARCHI
 done
 cd "$ROOT"
 
+# usage: the comment at the head of the script that runs.
+usage() { sed -n '2,/^set -/{/^#/s/^# \{0,1\}//p}' "$ROOT/scripts/${0##*/}"; }
+
 STARTED=$SECONDS
 PHASE=''
 PHASE_STARTED=$SECONDS

@@ -27,7 +27,6 @@ PEER_2=12D3KooWHdiAxVd8uMQR1hGWXccidmfCwLqcMpGwR6QcTP6QRMuD
 
 DIR="$(realpath -m "${IO_NETWORK_DIR:-${IO_CACHE_DIR:-$HOME/.cache/io-network}/local-network}")"
 
-usage() { sed -n '2,/^set -/{/^#/s/^# \{0,1\}//p}' "$ROOT/scripts/local-network.sh"; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
 
 node_key() { printf '%064x' "$1"; }

@@ -144,5 +144,5 @@ down) down ;;
 exec) [ $# -ge 3 ] || die 'exec PLACE COMMAND...'; shift; at "$@" ;;
 udp) [ $# -eq 2 ] || die 'udp block | allow'; udp "$2" ;;
 rate) [ $# -eq 3 ] || die 'rate PLACE RATE | off'; rate "$2" "$3" ;;
-*) sed -n '2,/^set /p' "$ROOT/scripts/mesh-lab.sh" | sed '$d; s/^# \{0,1\}//' >&2; exit 2 ;;
+*) usage >&2; exit 2 ;;
 esac

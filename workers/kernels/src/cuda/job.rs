@@ -52,17 +52,6 @@ impl<G: Gpu> CudaMatMul<G> {
 			return Ok(());
 		}
 		self.release();
-		self.multiply(dims, factors, layout, c, done)
-	}
-
-	fn multiply(
-		&mut self,
-		dims: Dims,
-		factors: (&[i8], &[i8]),
-		layout: Layout,
-		c: &mut [i32],
-		done: &mut dyn FnMut(u128),
-	) -> Result<(), GpuError> {
 		let (m, n) = (dims.m(), dims.n());
 		let number = |side: usize| u32::try_from(side).map_err(|_| Error::TooLarge(m, n));
 		let (m, k, n) = (number(m)?, number(dims.k())?, number(n)?);

@@ -222,9 +222,12 @@ impl Protocol for Arc<TunnelServer> {
 		let hello: Hello = hello.await.map_err(|_| Error::Stalled(HELLO.as_secs()))??;
 		let (found, peer_received) = match hello {
 			Hello::Open(id, port) => (self.open(peer, id, port).await, 0),
-			Hello::Resume(id, received) => match (self.find(peer, id), self.finished(id)) {
-				(None, Some(all)) => return farewell(stream, all).await,
-				(found, _) => (found.ok_or(Refusal::NotFound), received),
+			Hello::Resume(id, received) => match self.find(peer, id) {
+				Some(tunnel) => (Ok(tunnel), received),
+				None => match self.finished(id) {
+					Some(all) => return farewell(stream, all).await,
+					None => (Err(Refusal::NotFound), received),
+				},
 			},
 		};
 		match found {

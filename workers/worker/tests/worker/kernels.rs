@@ -101,14 +101,20 @@ fn check(chain: &Chain, input: &Input, verification: &Verification) -> H256 {
 	content
 }
 
-#[test]
-fn should_commit_to_the_root_when_the_product_can_be_disputed() {
-	let (server, machine, mut chain) = set_up();
+/// A machine with this environment has computed a product that can be disputed, and shown the right one.
+fn computed(environment: &[(&'static str, OsString)]) -> (Server, Machine) {
+	let (server, machine, mut chain) = set_up_with(environment);
 	let input = input();
 	let verification = input.disputable(10).unwrap();
 	chain.draw(7, spec(&server, &input, verification));
 	chain.blocks_until(&machine, "reveal", |chain| chain.revealed.contains_key(&7));
 	check(&chain, &input, &verification);
+	(server, machine)
+}
+
+#[test]
+fn should_commit_to_the_root_when_the_product_can_be_disputed() {
+	let (server, _machine) = computed(&[]);
 	assert_eq!(server.requests(), 1, "kernels have no program to fetch");
 }
 
@@ -198,12 +204,7 @@ fn should_decline_when_the_job_cannot_be_what_it_says() {
 #[test]
 fn should_compute_on_the_gpu_when_there_is_one() {
 	let driver = whole_mock().into_os_string();
-	let (server, machine, mut chain) = set_up_with(&[("IO_LIBCUDA", driver)]);
-	let input = input();
-	let verification = input.disputable(10).unwrap();
-	chain.draw(7, spec(&server, &input, verification));
-	chain.blocks_until(&machine, "reveal", |chain| chain.revealed.contains_key(&7));
-	check(&chain, &input, &verification);
+	let (_server, machine) = computed(&[("IO_LIBCUDA", driver)]);
 	let log = machine.log();
 	assert!(log.contains("a product was computed") && log.contains("Mock GPU"), "{log}");
 }
@@ -213,12 +214,7 @@ fn should_compute_on_the_cpu_when_the_gpu_breaks() {
 	let driver = whole_mock().into_os_string();
 	for fault in ["illegal:1", "oom:1", "wrong:gemm_mma_i32"] {
 		let environment = [("IO_LIBCUDA", driver.clone()), ("IO_MOCK_FAULT", fault.into())];
-		let (server, machine, mut chain) = set_up_with(&environment);
-		let input = input();
-		let verification = input.disputable(10).unwrap();
-		chain.draw(7, spec(&server, &input, verification));
-		chain.blocks_until(&machine, "reveal", |chain| chain.revealed.contains_key(&7));
-		check(&chain, &input, &verification);
+		let (_server, machine) = computed(&environment);
 		let log = machine.log();
 		assert!(log.contains("a product is computed elsewhere"), "{fault}: {log}");
 	}
